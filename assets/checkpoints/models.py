@@ -1,0 +1,279 @@
+"""The network architectures of the embedded checkpoints and of the parity fixtures.
+
+Three families, each written so that the names in ``state_dict()`` are those that users'
+checkpoints carry:
+
+* CIFAR ResNets (He et al. 2016) with parameter-free "option A" shortcuts, named as in
+  Y. Idelbayev's ``pytorch_resnet_cifar10``;
+* MobileNetV2 (Sandler et al. 2018), named as in torchvision, with either the ImageNet strides or
+  the usual CIFAR strides;
+* Vision Transformers (Dosovitskiy et al. 2021) with class-token pooling, named as in timm.
+
+:func:`build` maps a model name to a network.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, Dict, List, Sequence, Tuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions around an identity or option A shortcut."""
+
+    def __init__(self, inputs: int, planes: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, planes, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.conv2 = nn.Conv2d(planes, planes, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.subsample = stride != 1 or inputs != planes
+
+    def shortcut(self, x: Tensor) -> Tensor:
+        """The identity, or every second pixel with a quarter of the planes of zeros each side."""
+        if not self.subsample:
+            return x
+        pad = self.conv1.out_channels // 4
+        return functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, pad, pad))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Run the block on a batch of feature maps."""
+        y = functional.relu(self.bn1(self.conv1(x)))
+        return functional.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
+
+
+class ResNet(nn.Module):
+    """A CIFAR ResNet of depth ``6 * blocks + 2`` with 16, 32 and 64 planes."""
+
+    def __init__(self, blocks: int, channels: int, classes: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        self.layer1 = self._stage(16, 16, 1, blocks)
+        self.layer2 = self._stage(16, 32, 2, blocks)
+        self.layer3 = self._stage(32, 64, 2, blocks)
+        self.linear = nn.Linear(64, classes)
+        for module in self.modules():
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                nn.init.kaiming_normal_(module.weight)
+
+    @staticmethod
+    def _stage(inputs: int, planes: int, stride: int, blocks: int) -> nn.Sequential:
+        rest = [ResidualBlock(planes, planes, 1) for _ in range(blocks - 1)]
+        return nn.Sequential(ResidualBlock(inputs, planes, stride), *rest)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of a batch of images."""
+        x = functional.relu(self.bn1(self.conv1(x)))
+        x = self.layer3(self.layer2(self.layer1(x)))
+        return self.linear(x.mean(dim=(2, 3)))
+
+
+# (expansion, channels, repeats, stride of the first) of each group of inverted residuals.
+MOBILENET_GROUPS = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+
+
+def make_divisible(value: float, divisor: int = 8) -> int:
+    """Round to a multiple of ``divisor``, never by more than a tenth downwards."""
+    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
+    return rounded if rounded >= 0.9 * value else rounded + divisor
+
+
+def conv_bn_relu6(
+    inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
+) -> nn.Sequential:
+    """A convolution without bias, batch norm and ReLU6."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU6(),
+    )
+
+
+class InvertedResidual(nn.Module):
+    """Expansion, depthwise convolution and linear projection."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        hidden = inputs * expansion
+        expand = [conv_bn_relu6(inputs, hidden, 1)] if expansion != 1 else []
+        self.conv = nn.Sequential(
+            *expand,
+            conv_bn_relu6(hidden, hidden, 3, stride, groups=hidden),
+            nn.Conv2d(hidden, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+        self.residual = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Run the block on a batch of feature maps."""
+        return x + self.conv(x) if self.residual else self.conv(x)
+
+
+class MobileNetV2(nn.Module):
+    """MobileNetV2; ``small_input`` takes the stride out of the stem and of the second group."""
+
+    def __init__(self, width: float, small_input: bool, channels: int, classes: int) -> None:
+        super().__init__()
+        inputs = make_divisible(32 * width)
+        last = make_divisible(1280 * max(1.0, width))
+        features: List[nn.Module] = [conv_bn_relu6(channels, inputs, 3, 1 if small_input else 2)]
+        for group, (expansion, base, repeats, first_stride) in enumerate(MOBILENET_GROUPS):
+            outputs = make_divisible(base * width)
+            if small_input and group == 1:
+                first_stride = 1
+            for repeat in range(repeats):
+                stride = first_stride if repeat == 0 else 1
+                features.append(InvertedResidual(inputs, outputs, stride, expansion))
+                inputs = outputs
+        features.append(conv_bn_relu6(inputs, last, 1))
+        self.features = nn.Sequential(*features)
+        self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(last, classes))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+            elif isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=0.01)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of a batch of images."""
+        return self.classifier(self.features(x).mean(dim=(2, 3)))
+
+
+class PatchEmbed(nn.Module):
+    """Non-overlapping patches, projected and laid out as tokens in row-major order."""
+
+    def __init__(self, channels: int, dim: int, patch: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(channels, dim, patch, patch)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Tokens [batch, patches, dim] of images."""
+        return self.proj(x).flatten(2).transpose(1, 2)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention with one projection for queries, keys and values."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.scale = (dim // heads) ** -0.5
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Attend over the tokens of each image."""
+        batch, tokens, dim = x.shape
+        qkv = self.qkv(x).reshape(batch, tokens, 3, self.heads, dim // self.heads)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        weights = (query * self.scale @ key.transpose(-2, -1)).softmax(dim=-1)
+        return self.proj((weights @ value).transpose(1, 2).reshape(batch, tokens, dim))
+
+
+class Mlp(nn.Module):
+    """Two linear layers around an exact GELU."""
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(dim, hidden)
+        self.act = nn.GELU()
+        self.fc2 = nn.Linear(hidden, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform each token."""
+        return self.fc2(self.act(self.fc1(x)))
+
+
+class TransformerBlock(nn.Module):
+    """Pre-norm attention and MLP, each with a residual."""
+
+    def __init__(self, dim: int, heads: int, mlp_ratio: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim, eps=1e-6)
+        self.attn = Attention(dim, heads)
+        self.norm2 = nn.LayerNorm(dim, eps=1e-6)
+        self.mlp = Mlp(dim, dim * mlp_ratio)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Run the block on tokens."""
+        x = x + self.attn(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
+class VisionTransformer(nn.Module):
+    """A Vision Transformer that classifies by its class token."""
+
+    def __init__(
+        self,
+        image: int,
+        patch: int,
+        dim: int,
+        depth: int,
+        heads: int,
+        channels: int,
+        classes: int,
+        mlp_ratio: int = 4,
+    ) -> None:
+        super().__init__()
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, dim))
+        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + (image // patch) ** 2, dim))
+        self.patch_embed = PatchEmbed(channels, dim, patch)
+        self.blocks = nn.Sequential(
+            *[TransformerBlock(dim, heads, mlp_ratio) for _ in range(depth)]
+        )
+        self.norm = nn.LayerNorm(dim, eps=1e-6)
+        self.head = nn.Linear(dim, classes)
+        nn.init.trunc_normal_(self.pos_embed, std=0.02)
+        nn.init.normal_(self.cls_token, std=1e-6)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=0.02)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of a batch of images."""
+        x = self.patch_embed(x)
+        x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], dim=1) + self.pos_embed
+        return self.head(self.norm(self.blocks(x))[:, 0])
+
+
+_BUILDERS: Dict[str, Callable[[int, int], nn.Module]] = {
+    "resnet20": lambda channels, classes: ResNet(3, channels, classes),
+    "resnet32": lambda channels, classes: ResNet(5, channels, classes),
+    "resnet56": lambda channels, classes: ResNet(9, channels, classes),
+    "mobilenet_v2": lambda channels, classes: MobileNetV2(1.0, False, channels, classes),
+    "mobilenetv2_x0_25": lambda channels, classes: MobileNetV2(0.25, True, channels, classes),
+    "mobilenetv2_x0_5": lambda channels, classes: MobileNetV2(0.5, True, channels, classes),
+    "vit_micro_patch4_28": lambda channels, classes: VisionTransformer(
+        28, 4, 64, 6, 4, channels, classes
+    ),
+}
+
+MODEL_NAMES: Sequence[str] = tuple(_BUILDERS)
+
+
+def build(name: str, channels: int, classes: int) -> nn.Module:
+    """The network called ``name``, freshly initialised, for images of ``channels`` channels."""
+    return _BUILDERS[name](channels, classes)
+
+
+def prunable_layers(model: nn.Module) -> List[Tuple[str, nn.Module]]:
+    """The convolution and linear modules of ``model`` with their names, in module order."""
+    return [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, (nn.Conv2d, nn.Linear))
+    ]

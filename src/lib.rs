@@ -1,0 +1,22 @@
+//! ptsbench
+pub mod allocate;
+pub mod capture;
+pub mod case;
+pub mod cli;
+pub mod data;
+pub mod exit;
+pub mod golden;
+pub mod graph;
+pub mod harness;
+pub mod kernels;
+pub mod leaderboard;
+pub mod mask;
+pub mod metrics;
+pub mod models;
+pub mod pipeline;
+pub mod reconstruct;
+pub mod record;
+pub mod registry;
+pub mod suite;
+pub mod tasks;
+pub mod weights;

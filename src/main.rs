@@ -1,0 +1,2 @@
+//! The `ptsbench` binary.
+fn main() {}
