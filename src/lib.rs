@@ -8,7 +8,6 @@ pub mod exit;
 pub mod golden;
 pub mod graph;
 pub mod harness;
-pub mod kernels;
 pub mod leaderboard;
 pub mod mask;
 pub mod metrics;

@@ -1,1 +1,34 @@
-//! graph
+//! The network as an explicit graph of operators over named values: the counterpart of torch.fx.
+//!
+//! - [`Graph`] owns names, shapes and edges; [`Builder`] makes one, checking every shape as it goes.
+//! - [`Weights`] is one binding of tensors to a graph's parameters. A sparse network is a second binding over the same graph.
+//! - [`Graph::plan`] finds what must run between any values and any others, so that a tap is an extra output and a
+//!   reconstruction unit is a pair of value lists: replaying a [`Unit`] and running the network are the same call.
+//! - [`GRANULARITIES`] finds units from the structure alone.
+//! - [`BatchNormFolding`] is the one edit there is.
+//!
+//! Operators are structs in [`ops`]; nothing outside that folder matches on what an operator is, it asks ([`Operator`]).
+//! An operator is added by a file in `ops/` and a line in the list of `op.rs`.
+
+mod binding;
+mod block;
+mod builder;
+mod dump;
+mod node;
+mod op;
+pub mod ops;
+mod patch;
+mod plan;
+mod run;
+mod shape;
+
+pub use binding::{Weights, WeightsError};
+pub use block::{GRANULARITIES, Granularity, Unit};
+pub use builder::{BuildError, Builder};
+pub use dump::Description;
+pub use node::{Graph, Node, NodeId, Param, ParamId, Role, Value, ValueId};
+pub use op::{Op, OpError, Operator, ParamDecl};
+pub use patch::BatchNormFolding;
+pub use plan::{Plan, PlanError};
+pub use run::RunError;
+pub use shape::Shape;

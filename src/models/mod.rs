@@ -1,1 +1,200 @@
-//! models
+//! The networks, one file a family.
+//!
+//! # Adding a family
+//! Write `models/<family>.rs`: a struct whose fields are the architecture's parameters (named as in timm), an
+//! [`Architecture`] for it that builds the graph with the names of the published checkpoint, and a [`Table`] of its variants. Then
+//! add the table to [`FAMILIES`]. Nothing else in the program knows a model's name.
+
+mod mobilenetv2;
+mod resnet_cifar;
+mod vit;
+
+use crate::graph::{BuildError, Graph};
+use crate::registry::{Named, Params, Registry, Spec, UnknownName};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Every family of models.
+pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
+    "model family",
+    &[&resnet_cifar::FAMILY, &mobilenetv2::FAMILY, &vit::FAMILY],
+);
+
+/// The mean and standard deviation of ImageNet's channels, with which most published checkpoints were trained.
+const IMAGENET: Normalization = Normalization {
+    mean: &[0.485, 0.456, 0.406],
+    std: &[0.229, 0.224, 0.225],
+};
+
+/// How pixels in `[0, 1]` were normalised when the published checkpoints were trained: `(x - mean) / std` per channel.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Normalization {
+    /// The mean of each channel.
+    pub mean: &'static [f32],
+    /// The standard deviation of each channel.
+    pub std: &'static [f32],
+}
+
+/// A parametrised network: its fields are its parameters, among them `in_chans`, `num_classes` and `img_size`.
+trait Architecture: Serialize + DeserializeOwned + Clone + 'static {
+    /// The weight whose second dimension is the number of input channels.
+    const STEM: &'static str;
+    /// The weight whose first dimension is the number of classes.
+    const HEAD: &'static str;
+
+    /// Builds the graph.
+    ///
+    /// # Errors
+    /// [`BuildError`] for parameters that do not go together.
+    fn build(&self) -> Result<Graph, BuildError>;
+}
+
+/// The variants of one family, with what their published checkpoints have in common.
+#[derive(Debug)]
+struct Table<A: 'static> {
+    name: &'static str,
+    summary: &'static str,
+    task: &'static str,
+    normalization: Normalization,
+    variants: &'static [(&'static str, A)],
+}
+
+/// A family of models, whatever its parameters.
+pub trait Family: Sync {
+    /// Returns the name of the family.
+    fn name(&self) -> &str;
+
+    /// Returns what it is and where it comes from.
+    fn summary(&self) -> &'static str;
+
+    /// Returns the names of its variants.
+    fn variants(&self) -> Vec<&'static str>;
+
+    /// Builds the variant that `spec` names, with the parameters that `spec` overrides.
+    ///
+    /// # Errors
+    /// [`ModelError`] for parameters that the family does not have, or that do not go together.
+    fn build(&self, spec: &Spec) -> Result<Model, ModelError>;
+
+    /// Returns the weights of the stem and of the head, from whose shapes `in_chans` and `num_classes` can be read.
+    fn ends(&self) -> [&'static str; 2];
+}
+
+impl Named for &'static dyn Family {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+}
+
+impl<A: Architecture + Sync> Family for Table<A> {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn summary(&self) -> &'static str {
+        self.summary
+    }
+
+    fn variants(&self) -> Vec<&'static str> {
+        self.variants.iter().map(|(name, _)| *name).collect()
+    }
+
+    fn build(&self, spec: &Spec) -> Result<Model, ModelError> {
+        let (name, base) = self
+            .variants
+            .iter()
+            .find(|(name, _)| *name == spec.name)
+            .ok_or_else(|| UnknownName::new("model", &spec.name, self.variants()))?;
+        let architecture = overridden(base, &spec.params).map_err(|source| ModelError::Params {
+            spec: spec.to_string(),
+            source,
+        })?;
+        let graph = architecture.build().map_err(|source| ModelError::Build {
+            spec: spec.to_string(),
+            source,
+        })?;
+        Ok(Model {
+            name,
+            family: self.name,
+            task: self.task,
+            normalization: self.normalization,
+            graph,
+        })
+    }
+
+    fn ends(&self) -> [&'static str; 2] {
+        [A::STEM, A::HEAD]
+    }
+}
+
+fn overridden<A: Architecture>(base: &A, params: &Params) -> Result<A, serde_json::Error> {
+    let mut value = serde_json::to_value(base)?;
+    if let Some(fields) = value.as_object_mut() {
+        fields.extend(params.clone());
+    }
+    serde_json::from_value(value)
+}
+
+/// A network, without weights.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// The name of the variant.
+    pub name: &'static str,
+    /// The name of its family.
+    pub family: &'static str,
+    /// The name of the task that it serves.
+    pub task: &'static str,
+    /// How its published checkpoints expect their input.
+    pub normalization: Normalization,
+    /// The network.
+    pub graph: Graph,
+}
+
+/// A model that cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// No model has this name.
+    #[error(transparent)]
+    Unknown(#[from] UnknownName),
+    /// A parameter is unknown or of the wrong type.
+    #[error("bad parameters in model `{spec}`")]
+    Params {
+        /// The model as typed.
+        spec: String,
+        /// Which parameter, and why.
+        source: serde_json::Error,
+    },
+    /// The parameters do not go together.
+    #[error("model `{spec}` cannot be built")]
+    Build {
+        /// The model as typed.
+        spec: String,
+        /// Where, and why.
+        source: BuildError,
+    },
+}
+
+/// Returns the family that has a variant called `name`.
+///
+/// # Errors
+/// [`UnknownName`] with the nearest model names.
+pub fn family_of(name: &str) -> Result<&'static dyn Family, UnknownName> {
+    FAMILIES
+        .iter()
+        .copied()
+        .find(|family| family.variants().contains(&name))
+        .ok_or_else(|| UnknownName::new("model", name, names()))
+}
+
+/// Builds the model that `spec` names: `resnet20`, `resnet20(num_classes=100)`.
+///
+/// # Errors
+/// [`ModelError`] for an unknown name, or bad parameters.
+pub fn build(spec: &Spec) -> Result<Model, ModelError> {
+    family_of(&spec.name)?.build(spec)
+}
+
+/// Iterates over the names of all models.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    FAMILIES.iter().flat_map(|family| family.variants())
+}

@@ -1,0 +1,36 @@
+//! Elementwise nonlinearities.
+
+use crate::graph::op::only;
+use crate::graph::{OpError, Operator, Shape};
+use candle_core::{Result, Tensor};
+use serde::Serialize;
+
+/// An elementwise nonlinearity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "function", rename_all = "snake_case")]
+pub enum Activation {
+    /// `max(x, 0)`.
+    Relu,
+    /// `min(max(x, 0), 6)`.
+    Relu6,
+    /// `x * Phi(x)` with the exact normal distribution function.
+    Gelu,
+}
+
+impl Operator for Activation {
+    fn shape(&self, inputs: &[&Shape]) -> std::result::Result<Shape, OpError> {
+        only(inputs).cloned()
+    }
+
+    fn run(&self, inputs: &[&Tensor], _params: &[&Tensor]) -> Result<Tensor> {
+        match self {
+            Self::Relu => inputs[0].relu(),
+            Self::Relu6 => inputs[0].clamp(0f32, 6f32),
+            Self::Gelu => inputs[0].gelu_erf(),
+        }
+    }
+
+    fn is_activation(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,207 @@
+//! Two-dimensional convolution.
+
+use super::{MatMul, per_channel};
+use crate::graph::op::{Op, expect_size, only};
+use crate::graph::{OpError, Operator, ParamDecl, Role, Shape};
+use candle_core::{Result, Tensor};
+use serde::Serialize;
+
+/// Cross-correlation of `[n, in, h, w]` with square kernels, as PyTorch's `Conv2d`; weight `[out, in / groups, k, k]`.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Conv2d {
+    /// The channels taken.
+    pub in_channels: usize,
+    /// The channels made.
+    pub out_channels: usize,
+    /// The side of the kernel.
+    pub kernel: usize,
+    /// The step, in both directions.
+    pub stride: usize,
+    /// The zeros added at each border.
+    pub padding: usize,
+    /// The step between taps of the kernel.
+    pub dilation: usize,
+    /// How many groups the channels fall into; it divides both numbers of channels.
+    pub groups: usize,
+    /// Whether a bias per output channel is added.
+    pub bias: bool,
+}
+
+impl Conv2d {
+    /// Makes a convolution without bias that keeps the size at stride 1.
+    pub const fn same(in_channels: usize, out_channels: usize, kernel: usize) -> Self {
+        Self {
+            in_channels,
+            out_channels,
+            kernel,
+            stride: 1,
+            padding: kernel / 2,
+            dilation: 1,
+            groups: 1,
+            bias: false,
+        }
+    }
+
+    /// Sets the stride.
+    #[must_use]
+    pub const fn stride(mut self, stride: usize) -> Self {
+        self.stride = stride;
+        self
+    }
+
+    /// Sets the number of groups.
+    #[must_use]
+    pub const fn groups(mut self, groups: usize) -> Self {
+        self.groups = groups;
+        self
+    }
+
+    fn side(&self, size: usize) -> std::result::Result<usize, OpError> {
+        let window = self.dilation * (self.kernel - 1) + 1;
+        let size = size + 2 * self.padding;
+        match size.checked_sub(window) {
+            Some(room) => Ok(room / self.stride + 1),
+            None => Err(OpError::Window { window, size }),
+        }
+    }
+
+    fn output_size(&self, input: &Tensor) -> Result<(usize, usize)> {
+        let (_, _, h, w) = input.dims4()?;
+        let side = |size| self.side(size).map_err(candle_core::Error::wrap);
+        Ok((side(h)?, side(w)?))
+    }
+
+    /// Returns, for each tap of the kernel in row-major order, what it sees at every output pixel: `[n, in, oh, ow]`.
+    fn taps(&self, input: &Tensor) -> Result<Vec<Tensor>> {
+        let (oh, ow) = self.output_size(input)?;
+        let padded = input
+            .pad_with_zeros(2, self.padding, self.padding)?
+            .pad_with_zeros(3, self.padding, self.padding)?;
+        let strided = |x: &Tensor, axis: usize, tap: usize, count: usize| {
+            let span = self.stride * (count - 1) + 1;
+            let window = x.narrow(axis, tap * self.dilation, span)?;
+            every(&window, axis, self.stride)
+        };
+        let mut taps = Vec::with_capacity(self.kernel * self.kernel);
+        for ky in 0..self.kernel {
+            let lines = strided(&padded, 2, ky, oh)?;
+            for kx in 0..self.kernel {
+                taps.push(strided(&lines, 3, kx, ow)?);
+            }
+        }
+        Ok(taps)
+    }
+
+    /// Sums shifted copies: candle would launch one convolution per channel.
+    fn depthwise(&self, input: &Tensor, weight: &Tensor) -> Result<Tensor> {
+        let taps = self.taps(input)?;
+        let weight = weight.reshape((1, self.out_channels, self.kernel * self.kernel))?;
+        let term =
+            |(i, tap): (usize, &Tensor)| tap.broadcast_mul(&weight.narrow(2, i, 1)?.unsqueeze(3)?);
+        let mut terms = taps.iter().enumerate().map(term);
+        let first = terms
+            .next()
+            .ok_or_else(|| candle_core::Error::Msg("a kernel of size 0".to_owned()))??;
+        terms.try_fold(first, |sum, term| sum + term?)
+    }
+}
+
+/// Takes every `step`-th entry along `axis`.
+fn every(x: &Tensor, axis: usize, step: usize) -> Result<Tensor> {
+    if step == 1 {
+        return Ok(x.clone());
+    }
+    let size = x.dim(axis)? as u32;
+    let indices: Vec<u32> = (0..size).step_by(step).collect();
+    x.contiguous()?
+        .index_select(&Tensor::new(indices, x.device())?, axis)
+}
+
+impl Operator for Conv2d {
+    fn params(&self) -> Vec<ParamDecl> {
+        let shape = [
+            self.out_channels,
+            self.in_channels / self.groups,
+            self.kernel,
+            self.kernel,
+        ];
+        let mut params = vec![ParamDecl::new("weight", shape, Role::Weight)];
+        if self.bias {
+            params.push(ParamDecl::new("bias", [self.out_channels], Role::Bias));
+        }
+        params
+    }
+
+    fn shape(&self, inputs: &[&Shape]) -> std::result::Result<Shape, OpError> {
+        let [channels, h, w] = only(inputs)?.exactly()?;
+        expect_size("channels", self.in_channels, channels)?;
+        Ok([self.out_channels, self.side(h)?, self.side(w)?].into())
+    }
+
+    fn macs(&self, _inputs: &[&Shape], output: &Shape) -> u64 {
+        let taps = self.in_channels / self.groups * self.kernel * self.kernel;
+        (output.numel() * taps) as u64
+    }
+
+    fn run(&self, inputs: &[&Tensor], params: &[&Tensor]) -> Result<Tensor> {
+        let depthwise = self.groups == self.in_channels && self.groups == self.out_channels;
+        let output = if depthwise && self.groups > 1 {
+            self.depthwise(inputs[0], params[0])?
+        } else {
+            inputs[0].conv2d(
+                params[0],
+                self.padding,
+                self.stride,
+                self.dilation,
+                self.groups,
+            )?
+        };
+        match params.get(1) {
+            Some(bias) => output.broadcast_add(&per_channel(bias, 4)?),
+            None => Ok(output),
+        }
+    }
+
+    fn prunable(&self) -> bool {
+        true
+    }
+
+    fn with_bias(&self) -> Option<Op> {
+        Some(
+            Self {
+                bias: true,
+                ..*self
+            }
+            .into(),
+        )
+    }
+
+    fn as_matmul(&self) -> Option<&dyn MatMul> {
+        Some(self)
+    }
+}
+
+impl MatMul for Conv2d {
+    fn groups(&self) -> usize {
+        self.groups
+    }
+
+    fn rows(&self, input: &Tensor) -> Result<Tensor> {
+        let (oh, ow) = self.output_size(input)?;
+        let (n, per_group) = (input.dim(0)?, self.in_channels / self.groups);
+        let taps = Tensor::stack(&self.taps(input)?, 2)?;
+        let k = self.kernel * self.kernel;
+        taps.reshape((n, self.groups, per_group * k, oh * ow))?
+            .permute((1, 0, 3, 2))?
+            .reshape((self.groups, n * oh * ow, per_group * k))
+    }
+
+    fn targets(&self, output: &Tensor) -> Result<Tensor> {
+        let (n, channels, h, w) = output.dims4()?;
+        let per_group = channels / self.groups;
+        output
+            .reshape((n, self.groups, per_group, h * w))?
+            .permute((1, 0, 3, 2))?
+            .reshape((self.groups, n * h * w, per_group))
+    }
+}

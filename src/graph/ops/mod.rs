@@ -1,0 +1,71 @@
+//! The operators, one file each: its struct (the fields are its attributes), shape, cost and run, on candle's operations.
+
+mod activation;
+mod add;
+mod attention;
+mod batch_norm;
+mod conv2d;
+mod layer_norm;
+mod linear;
+mod option_a;
+mod pool;
+mod tokens;
+
+pub use activation::Activation;
+pub use add::Add;
+pub use attention::Attention;
+pub use batch_norm::BatchNorm2d;
+pub use conv2d::Conv2d;
+pub use layer_norm::LayerNorm;
+pub use linear::Linear;
+pub use option_a::OptionAShortcut;
+pub use pool::GlobalAvgPool;
+pub use tokens::{ClassToken, PatchTokens, PositionEmbedding, TakeToken};
+
+use candle_core::{Result, Tensor};
+
+/// A layer seen as a matrix product, `outputs = rows x weight^T`, group by group: what closed-form reconstruction needs.
+///
+/// With `g` groups, `r` rows (one an output position of a sample), `k` weights and `o` outputs a group, the weight of the
+/// layer is `[g * o, k]` when flattened.
+pub trait MatMul {
+    /// Returns the number of groups `g`.
+    fn groups(&self) -> usize;
+
+    /// Returns the input as rows `[g, r, k]`; k runs as the flattened weight does.
+    ///
+    /// # Errors
+    /// What candle says.
+    fn rows(&self, input: &Tensor) -> Result<Tensor>;
+
+    /// Returns an output laid out as `[g, r, o]`.
+    ///
+    /// # Errors
+    /// What candle says.
+    fn targets(&self, output: &Tensor) -> Result<Tensor>;
+}
+
+/// An operator that only scales and shifts channels, and can therefore be folded into the layer before it.
+pub trait ChannelAffine {
+    /// Returns its `(scale, shift)`, each `[c]`, in f64.
+    ///
+    /// # Errors
+    /// What candle says.
+    fn scale_and_shift(&self, params: &[&Tensor]) -> Result<(Tensor, Tensor)>;
+
+    /// Returns parameters with which it adds `shift` `[c]` and changes nothing else, to the bit.
+    ///
+    /// # Errors
+    /// What candle says.
+    fn pure_shift(&self, shift: &Tensor) -> Result<Vec<Tensor>>;
+}
+
+/// Returns a per-channel vector `[c]` shaped to broadcast over a batch with its channels on axis 1.
+fn per_channel(vector: &Tensor, rank: usize) -> Result<Tensor> {
+    let mut shape = vec![1; rank];
+    shape[1] = vector.elem_count();
+    vector.reshape(shape)
+}
+
+#[cfg(test)]
+mod tests;
