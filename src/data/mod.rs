@@ -1,1 +1,38 @@
-//! data
+//! Data sets: named images, split into what a technique may see and what it is measured on.
+//!
+//! A set has two splits. [`Split::Calibration`] is the small unlabelled set of post-training sparsity: there is no way to
+//! ask for its labels. [`Split::Test`] has labels ([`Dataset::test_labels`]) and serves metrics only.
+//!
+//! What a user types is a [`DataSpec`], `<format>:<argument>`; a [`Format`] knows what the argument means. Listing cases
+//! needs a set's name and whether it is there, so both can be asked without loading anything.
+//!
+//! Images are raw bytes. How a network wants them scaled belongs to its checkpoint ([`Preprocess`]), and label-free copies
+//! of calibration images are made from bytes as well ([`augment()`]).
+
+mod augment;
+mod calibration;
+mod cifar;
+mod dataset;
+mod embedded;
+mod error;
+mod idx;
+mod image;
+mod memory;
+mod preprocess;
+mod spec;
+
+pub use augment::{AUGMENTATIONS, Augmentation, augment};
+pub use calibration::draw_calibration;
+pub use dataset::{Dataset, Labels, Split};
+pub use error::{DataError, PreprocessError};
+pub use image::Image;
+pub use preprocess::Preprocess;
+pub use spec::{DataSpec, Format};
+
+use crate::registry::Registry;
+
+/// Every format that the first word of a [`DataSpec`] can name.
+pub static FORMATS: Registry<&'static dyn Format> = Registry::new(
+    "data format",
+    &[&embedded::Embedded, &cifar::CIFAR10, &cifar::CIFAR100],
+);
