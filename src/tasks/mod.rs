@@ -1,1 +1,139 @@
-//! tasks
+//! What a network is for: which data it sees, which of its outputs are decoded into which metrics, how calibration inputs
+//! are drawn, and which outputs a distillation compares.
+//!
+//! # Adding a task
+//! Write `tasks/<task>.rs` with a [`Task`] and add it to [`TASKS`]. A task that measures something new adds a variant to
+//! [`crate::metrics::Compute`] with what it collects. Allocation, reconstruction and the harness know tasks through this trait only.
+
+mod classification;
+
+use crate::data::{DataError, Dataset, Preprocess, PreprocessError};
+use crate::graph::{Graph, RunError, ValueId, Weights};
+use crate::metrics::{Metric, ScoresError};
+use crate::progress::{Cancelled, Progress};
+use crate::registry::{Named, Registry, Spec, SpecError};
+use candle_core::{Device, Tensor};
+use std::fmt::Debug;
+
+/// Every task by name.
+pub static TASKS: Registry<&'static dyn Task> =
+    Registry::new("task", &[&classification::Classification]);
+
+/// A network with one binding of its weights.
+#[derive(Debug, Clone, Copy)]
+pub struct Network<'a> {
+    /// The operators.
+    pub graph: &'a Graph,
+    /// Their parameters.
+    pub weights: &'a Weights,
+    /// Where they are.
+    pub device: &'a Device,
+}
+
+/// Images as a network wants them.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// The images.
+    pub dataset: &'a dyn Dataset,
+    /// How the checkpoint expects them.
+    pub preprocess: &'a Preprocess,
+}
+
+/// How calibration inputs are chosen.
+#[derive(Debug, Clone, Copy)]
+pub struct CalibrationRequest<'a> {
+    /// The number of distinct images.
+    pub count: usize,
+    /// What is added to them, for example `flip`.
+    pub augment: &'a [Spec],
+    /// The seed of the choice.
+    pub seed: u64,
+}
+
+/// The values of a task's metrics over some samples.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// How many samples were measured.
+    pub samples: usize,
+    /// The metrics in the order of the registry.
+    pub metrics: Vec<(&'static Metric, f64)>,
+}
+
+/// A use of networks.
+pub trait Task: Sync + Debug {
+    /// Returns the name of the task in case names.
+    fn name(&self) -> &'static str;
+
+    /// Returns what it measures, the leading metric first.
+    fn metrics(&self) -> Vec<&'static Metric>;
+
+    /// Returns the outputs of `graph` that a distillation compares; all of them unless the task knows better.
+    fn distilled(&self, graph: &Graph) -> Vec<ValueId> {
+        graph.outputs().to_vec()
+    }
+
+    /// Returns label-free calibration inputs: for each input of the graph, all samples in one tensor `[n, ...]`.
+    ///
+    /// # Errors
+    /// [`TaskError`] where there are not as many images as asked for, or they do not fit the network.
+    fn calibration(
+        &self,
+        network: Network<'_>,
+        source: Source<'_>,
+        request: &CalibrationRequest<'_>,
+    ) -> Result<Vec<Tensor>, TaskError>;
+
+    /// Measures the network on the first `limit` test samples, or on all of them.
+    ///
+    /// # Errors
+    /// [`TaskError`] where the data are not this task's, or the network fails.
+    fn evaluate(
+        &self,
+        network: Network<'_>,
+        source: Source<'_>,
+        limit: Option<usize>,
+        progress: &dyn Progress,
+    ) -> Result<Evaluation, TaskError>;
+}
+
+impl Named for &'static dyn Task {
+    fn name(&self) -> &str {
+        Task::name(*self)
+    }
+}
+
+/// A task that cannot be done.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// The images cannot be had.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The images do not fit the preprocessing.
+    #[error(transparent)]
+    Preprocess(#[from] PreprocessError),
+    /// An augmentation is unknown.
+    #[error(transparent)]
+    Augment(#[from] SpecError),
+    /// The network fails.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The outputs are not what the metrics expect.
+    #[error(transparent)]
+    Scores(#[from] ScoresError),
+    /// The network gives another number of outputs than the task decodes.
+    #[error("{task} decodes {expected} output, the network has {found}")]
+    Outputs {
+        /// The task.
+        task: &'static str,
+        /// What it decodes.
+        expected: usize,
+        /// What there is.
+        found: usize,
+    },
+    /// There is nothing to measure.
+    #[error("no test images to evaluate on, expected a limit of at least 1")]
+    NoSamples,
+    /// Asked to stop.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}

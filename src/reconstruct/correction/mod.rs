@@ -1,0 +1,196 @@
+//! Error correction in closed form, layer by layer (POT, arXiv 2104.15023; PTSBench, arXiv 2412.07268).
+//!
+//! Where ours differs from the reference implementation: a correction looks at surviving weights only, so that it restores
+//! what it says after masking; a channel with nothing left is left alone; the mean of a linear layer's output is taken per
+//! feature, not over all of them; and the activations are those of the reconstruction's input.
+
+mod bias;
+mod weight;
+
+use super::{Job, ReconstructError};
+use crate::capture::{Walker, batches};
+use crate::graph::{NodeId, ParamId, Role, Unit, Weights};
+use crate::registry::{Named, Registry};
+use candle_core::{DType, Tensor};
+
+/// Every correction by name.
+pub static CORRECTIONS: Registry<Correction> = Registry::new(
+    "error correction",
+    &[
+        Correction {
+            name: "none",
+            summary: "no correction",
+            steps: &[],
+        },
+        Correction {
+            name: "weight",
+            summary: "restores mean and deviation of each output channel's weights",
+            steps: &[weight::STEP],
+        },
+        Correction {
+            name: "bias",
+            summary: "restores the mean of each output channel on calibration data",
+            steps: &[bias::STEP],
+        },
+        Correction {
+            name: "weight+bias",
+            summary: "weight correction, then bias correction",
+            steps: &[weight::STEP, bias::STEP],
+        },
+    ],
+);
+
+/// Corrections applied to a layer one after the other.
+#[derive(Debug)]
+pub struct Correction {
+    name: &'static str,
+    summary: &'static str,
+    steps: &'static [Step],
+}
+
+/// One closed-form correction.
+#[derive(Debug)]
+struct Step {
+    needs_activations: bool,
+    apply: fn(&mut LayerState<'_>) -> Result<(), ReconstructError>,
+}
+
+impl Named for Correction {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+impl Correction {
+    /// Returns the one-line description.
+    pub fn summary(&self) -> &'static str {
+        self.summary
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_none(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Whether calibration data are looked at.
+    pub fn needs_activations(&self) -> bool {
+        self.steps.iter().any(|step| step.needs_activations)
+    }
+
+    /// Corrects a layer.
+    ///
+    /// # Errors
+    /// [`ReconstructError`] where the network fails.
+    pub(super) fn apply<'a>(
+        &self,
+        mut state: LayerState<'a>,
+    ) -> Result<LayerState<'a>, ReconstructError> {
+        for step in self.steps {
+            (step.apply)(&mut state)?;
+        }
+        Ok(state)
+    }
+}
+
+/// A layer while it is corrected.
+#[derive(Debug)]
+pub struct LayerState<'a> {
+    job: &'a Job<'a>,
+    unit: &'a Unit,
+    /// Inputs of the layer in the dense network, and those that the sparse layer gets.
+    walkers: [&'a Walker<'a>; 2],
+    /// The weight, zero where masked.
+    weight: Tensor,
+    /// The bias, if the layer has one.
+    bias: Option<Tensor>,
+    /// Whether a correction wanted a bias and there is none.
+    pub(super) lacks_bias: bool,
+}
+
+impl<'a> LayerState<'a> {
+    /// Takes the layer of a `single` unit as it is in `weights`.
+    pub(super) fn new(
+        job: &'a Job<'a>,
+        unit: &'a Unit,
+        weights: &Weights,
+        walkers: [&'a Walker<'a>; 2],
+    ) -> Self {
+        let mut state = Self {
+            job,
+            unit,
+            walkers,
+            weight: weights.tensor(job.graph.weight_of(unit.layers[0])).clone(),
+            bias: None,
+            lacks_bias: false,
+        };
+        state.bias = state.bias_id().map(|id| weights.tensor(id).clone());
+        state
+    }
+
+    /// Writes the corrected layer to `weights`.
+    pub(super) fn store(self, weights: &mut Weights) {
+        weights.set(self.weight_id(), self.weight.clone());
+        if let (Some(id), Some(bias)) = (self.bias_id(), self.bias) {
+            weights.set(id, bias);
+        }
+    }
+
+    /// Returns the layer's name.
+    pub(super) fn name(&self) -> &'a str {
+        &self.job.graph.node(self.layer()).name
+    }
+
+    fn layer(&self) -> NodeId {
+        self.unit.layers[0]
+    }
+
+    fn weight_id(&self) -> ParamId {
+        self.job.graph.weight_of(self.layer())
+    }
+
+    fn bias_id(&self) -> Option<ParamId> {
+        let node = self.job.graph.node(self.layer());
+        node.param(self.job.graph, Role::Bias)
+    }
+
+    fn dense_weight(&self) -> &'a Tensor {
+        self.job.dense.tensor(self.weight_id())
+    }
+
+    fn mask(&self) -> &'a Tensor {
+        &self.job.masks[&self.weight_id()]
+    }
+
+    /// Returns by how much the mean output of each channel falls short of the dense layer's, in f64.
+    fn missing_mean(&self) -> Result<Tensor, ReconstructError> {
+        let [dense, source] = self.walkers;
+        let mut sparse = self.job.dense.clone();
+        sparse.set(self.weight_id(), self.weight.clone());
+        if let (Some(id), Some(bias)) = (self.bias_id(), &self.bias) {
+            sparse.set(id, bias.clone());
+        }
+        let expected = self.mean_output(dense, self.job.dense)?;
+        Ok((expected - self.mean_output(source, &sparse)?)?)
+    }
+
+    fn mean_output(
+        &self,
+        walker: &Walker<'_>,
+        weights: &Weights,
+    ) -> Result<Tensor, ReconstructError> {
+        let graph = self.job.graph;
+        let shape = &graph.value(self.unit.output).shape;
+        let plan = graph.plan(&self.unit.inputs, &[self.unit.output]);
+        let plan = plan.map_err(crate::graph::RunError::from)?;
+        let mut sum = Tensor::zeros(shape.channels(), DType::F64, self.weight.device())?;
+        for rows in batches(walker.samples()) {
+            let inputs = walker.rows(&self.unit.inputs, &rows)?;
+            let output = &plan.run(graph, weights, &inputs)?[0];
+            let channels_last = output.transpose(shape.channel_axis(), output.rank() - 1)?;
+            let columns = channels_last.reshape(((), shape.channels()))?;
+            sum = (sum + columns.to_dtype(DType::F64)?.sum(0)?)?;
+        }
+        let positions = walker.samples() * shape.numel() / shape.channels();
+        Ok((sum / positions as f64)?)
+    }
+}

@@ -1,0 +1,143 @@
+//! Running one technique over all units of a network.
+
+use super::correction::LayerState;
+use super::solver::Problem;
+use super::{Input, Link, ReconstructError};
+use crate::capture::Walker;
+use crate::graph::{GRANULARITIES, Graph, ParamId, Weights};
+use crate::progress::Progress;
+use candle_core::Tensor;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// What every solver is told besides its own parameters.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Steps of gradient descent a unit.
+    pub iterations: usize,
+    /// Samples a step.
+    pub batch_size: usize,
+    /// The seed of the order of samples.
+    pub seed: u64,
+    /// Bytes of activations held before they are recomputed instead.
+    pub memory: usize,
+}
+
+/// A network to be reconstructed. The graph has its batch norms folded.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// The network.
+    pub graph: &'a Graph,
+    /// Its dense weights.
+    pub dense: &'a Weights,
+    /// For the weight of each prunable layer, 1 where it survives and 0 where not.
+    pub masks: &'a BTreeMap<ParamId, Tensor>,
+    /// The calibration samples, one tensor an input of the graph.
+    pub inputs: &'a [Tensor],
+    /// How much work to do.
+    pub settings: Settings,
+}
+
+/// What became of one unit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnitReport {
+    /// The unit.
+    pub name: String,
+    /// Its layers.
+    pub layers: Vec<String>,
+    /// Mean squared error of its output against the dense network's, over all samples, before.
+    pub loss_before: f64,
+    /// The same, after; never more than before.
+    pub loss_after: f64,
+    /// Steps taken.
+    pub iterations: usize,
+    /// Wall time.
+    pub seconds: f64,
+}
+
+impl Job<'_> {
+    /// Applies the correction of `link` to every layer of `weights`, in topological order. Returns the names of the layers
+    /// that have no bias where the correction needs one.
+    ///
+    /// # Errors
+    /// [`ReconstructError`] where the network fails, or on request.
+    pub fn correct(
+        &self,
+        link: &Link,
+        weights: &mut Weights,
+        progress: &dyn Progress,
+    ) -> Result<Vec<String>, ReconstructError> {
+        let mut skipped = Vec::new();
+        if link.correction.is_none() {
+            return Ok(skipped);
+        }
+        let single = GRANULARITIES.find("single").expect("single is registered");
+        let units = single.units(self.graph);
+        let (mut dense, mut sparse) = self.walkers();
+        progress.stage("correct", units.len());
+        for unit in &units {
+            progress.check()?;
+            let first = unit.nodes[0];
+            if link.correction.needs_activations() {
+                dense.advance(self.dense, unit.nodes[0])?;
+                sparse.advance(weights, unit.nodes[0])?;
+            }
+            let source = source(link, &dense, &sparse);
+            let state = LayerState::new(self, unit, weights, [&dense, source]);
+            let state = link.correction.apply(state)?;
+            if state.lacks_bias {
+                skipped.push(state.name().to_owned());
+            }
+            state.store(weights);
+            progress.step(&unit.name);
+        }
+        Ok(skipped)
+    }
+
+    /// Runs the solver of `link` on every unit of `weights`, in topological order. What makes a unit worse is not taken.
+    ///
+    /// # Errors
+    /// [`ReconstructError`] where the network fails, or on request.
+    pub fn reconstruct(
+        &self,
+        link: &Link,
+        weights: &mut Weights,
+        progress: &dyn Progress,
+    ) -> Result<Vec<UnitReport>, ReconstructError> {
+        let units = link.granularity.units(self.graph);
+        let (mut dense, mut sparse) = self.walkers();
+        progress.stage("reconstruct", units.len());
+        let mut reports = Vec::with_capacity(units.len());
+        for unit in &units {
+            progress.check()?;
+            let start = Instant::now();
+            let first = unit.nodes[0];
+            dense.advance(self.dense, first)?;
+            sparse.advance(weights, first)?;
+            let source = source(link, &dense, &sparse);
+            let problem = Problem::new(self, unit, weights, [&dense, source])?;
+            let report = problem.improve(link.solver.as_ref(), weights, progress)?;
+            reports.push(UnitReport {
+                seconds: start.elapsed().as_secs_f64(),
+                ..report
+            });
+            progress.step(&unit.name);
+        }
+        Ok(reports)
+    }
+
+    fn walkers(&self) -> (Walker<'_>, Walker<'_>) {
+        // Half the budget each: one for the dense network, one for the sparse one.
+        let budget = self.settings.memory / 2;
+        let walker = Walker::new(self.graph, self.dense, self.inputs, budget);
+        (walker.clone(), walker)
+    }
+}
+
+/// Returns the walker that holds the inputs of the units of `link`.
+fn source<'a>(link: &Link, dense: &'a Walker<'a>, sparse: &'a Walker<'a>) -> &'a Walker<'a> {
+    match link.input {
+        Input::Dense => dense,
+        Input::Sparse => sparse,
+    }
+}

@@ -1,0 +1,163 @@
+//! Gradient descent on a unit's output error, shared by the solvers that differ in their step only.
+
+use super::{Problem, Solution};
+use crate::graph::{ParamId, Weights};
+use crate::progress::Progress;
+use crate::reconstruct::ReconstructError;
+use candle_core::{Result as CandleResult, Tensor, Var};
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use serde::Deserialize;
+
+/// How the learning rate changes over the iterations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Decay {
+    /// Not at all.
+    #[default]
+    None,
+    /// From the full rate to zero along half a cosine.
+    Cosine,
+}
+
+/// What the descending solvers have in common.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Schedule {
+    pub(super) lr: f64,
+    pub(super) decay: Decay,
+    /// Overrides the number of iterations of the case.
+    pub(super) iterations: Option<usize>,
+}
+
+/// How a gradient becomes a step.
+pub(super) trait Rule {
+    /// Returns what is to be subtracted from parameter number `index`, for its gradient and the learning rate.
+    fn step(&mut self, index: usize, gradient: &Tensor, lr: f64) -> CandleResult<Tensor>;
+}
+
+/// How often the loss over all samples is taken on the way, to keep the best.
+const CHECKPOINTS: usize = 4;
+
+impl Schedule {
+    fn rate(&self, iteration: usize, iterations: usize) -> f64 {
+        match self.decay {
+            Decay::None => self.lr,
+            Decay::Cosine => {
+                let done = iteration as f64 / iterations as f64;
+                self.lr * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+            }
+        }
+    }
+}
+
+/// Descends from the problem's start, and returns the best of the start and a few points on the way.
+pub(super) fn descend(
+    problem: &Problem<'_>,
+    schedule: Schedule,
+    rule: &mut dyn Rule,
+    progress: &dyn Progress,
+) -> Result<Solution, ReconstructError> {
+    let settings = problem.settings();
+    let iterations = schedule.iterations.unwrap_or(settings.iterations);
+    let mut descent = Descent::new(problem)?;
+    let mut order = Order::new(problem, settings.batch_size);
+    let mut best = (f64::INFINITY, Vec::new());
+    for iteration in 0..iterations {
+        progress.check()?;
+        descent.step(&order.next(), rule, schedule.rate(iteration, iterations))?;
+        let done = iteration + 1;
+        if done * CHECKPOINTS % iterations < CHECKPOINTS {
+            let loss = problem.loss(&descent.weights)?;
+            if loss < best.0 {
+                best = (loss, descent.snapshot()?);
+            }
+        }
+    }
+    Ok(Solution {
+        tensors: best.1,
+        iterations,
+    })
+}
+
+/// The parameters on their way down.
+struct Descent<'p, 'a> {
+    problem: &'p Problem<'a>,
+    vars: Vec<(ParamId, Var, Option<&'a Tensor>)>,
+    weights: Weights,
+}
+
+impl<'p, 'a> Descent<'p, 'a> {
+    fn new(problem: &'p Problem<'a>) -> CandleResult<Self> {
+        let mut weights = problem.start().clone();
+        let mut vars = Vec::new();
+        for (id, mask) in problem.adjustable() {
+            let var = Var::from_tensor(weights.tensor(id))?;
+            weights.set(id, var.as_tensor().clone());
+            vars.push((id, var, mask));
+        }
+        Ok(Self {
+            problem,
+            vars,
+            weights,
+        })
+    }
+
+    /// Takes one step on the squared error, summed over channels and averaged over positions and samples.
+    fn step(&mut self, rows: &[u32], rule: &mut dyn Rule, lr: f64) -> Result<(), ReconstructError> {
+        let (inputs, target) = self.problem.batch(rows)?;
+        let gap = (self.problem.output(&self.weights, &inputs)? - target)?;
+        let channels = self.problem.shape().channels() as f64;
+        let gradients = (gap.sqr()?.mean_all()? * channels)?.backward()?;
+        for (index, (_, var, mask)) in self.vars.iter().enumerate() {
+            let Some(gradient) = gradients.get(var) else {
+                continue;
+            };
+            let gradient = match mask {
+                Some(mask) => (gradient * *mask)?,
+                None => gradient.clone(),
+            };
+            let step = rule.step(index, &gradient, lr)?;
+            var.set(&(var.as_tensor() - step)?)?;
+        }
+        Ok(())
+    }
+
+    fn snapshot(&self) -> CandleResult<Vec<(ParamId, Tensor)>> {
+        self.vars
+            .iter()
+            .map(|(id, var, _)| Ok((*id, var.as_detached_tensor().copy()?)))
+            .collect()
+    }
+}
+
+/// Samples in batches, without replacement within a pass; a new order each pass.
+struct Order {
+    rng: ChaCha8Rng,
+    rows: Vec<u32>,
+    next: usize,
+    batch: usize,
+}
+
+impl Order {
+    fn new(problem: &Problem<'_>, batch: usize) -> Self {
+        // Each unit has an order of its own, so that none depends on how many came before it.
+        let seed = format!("{}/{}", problem.settings().seed, problem.unit().name);
+        let rows: Vec<u32> = (0..problem.samples() as u32).collect();
+        Self {
+            rng: ChaCha8Rng::from_seed(*blake3::hash(seed.as_bytes()).as_bytes()),
+            batch: batch.clamp(1, rows.len().max(1)),
+            next: rows.len(),
+            rows,
+        }
+    }
+
+    fn next(&mut self) -> Vec<u32> {
+        if self.next + self.batch > self.rows.len() {
+            self.rows.shuffle(&mut self.rng);
+            self.next = 0;
+        }
+        self.next += self.batch;
+        self.rows[self.next - self.batch..self.next].to_vec()
+    }
+}
