@@ -1,1 +1,187 @@
-//! allocate
+//! Sparsity allocation: how much of a global target each layer bears (Track 1 of PTSBench, arXiv 2412.07268).
+//!
+//! An allocator gets the weights of all prunable layers and a target, and returns a rate for each layer. It sees no masks
+//! and no graph. With `n_l` weights in layer `l`, the rates `r_l` satisfy `sum(r_l n_l) = s sum(n_l)`; the mask then prunes
+//! `n_l - floor((1 - r_l) n_l)` whole weights ([`pruned_count`]), so that each layer is off by less than one weight.
+//!
+//! # Adding an allocator
+//! Write `allocate/<name>.rs` with a struct of its parameters (serde, `default`, `deny_unknown_fields`) that implements
+//! [`Allocator`], and an `ENTRY`; add the entry to [`ALLOCATORS`]. An allocator that ranks single weights against each other
+//! returns its scores to `global::prune_least`; one that shares out density uses `density::share`.
+
+mod density;
+mod er;
+mod erk;
+mod global;
+mod l1norm;
+mod l2norm;
+mod lamp;
+mod magnitude;
+mod uniform;
+
+pub(crate) use global::smallest;
+
+use crate::registry::{Registry, Technique};
+use serde::Serialize;
+use std::fmt::Debug;
+
+/// Every allocator by name.
+pub static ALLOCATORS: Registry<Technique<dyn Allocator>> = Registry::new(
+    "allocator",
+    &[
+        uniform::ENTRY,
+        er::ENTRY,
+        erk::ENTRY,
+        magnitude::ENTRY,
+        l1norm::ENTRY,
+        l2norm::ENTRY,
+        lamp::ENTRY,
+    ],
+);
+
+/// The weight of a prunable layer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerWeights {
+    /// The name of the module, for example `layer1.0.conv1`.
+    pub name: String,
+    /// `[out, in / groups, kh, kw]` or `[out, in]`.
+    pub shape: Vec<usize>,
+    /// The elements, in row-major order.
+    pub weights: Vec<f32>,
+}
+
+/// What an allocator may know.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The prunable layers in the order of the network.
+    pub layers: &'a [LayerWeights],
+    /// The share of all prunable weights to be pruned, in `[0, 1)`.
+    pub target: f64,
+}
+
+/// A way of sharing out a global target.
+pub trait Allocator: Debug + Send + Sync {
+    /// Returns the rate of each layer, in `[0, 1]`, in the order of the layers. The context has been checked.
+    fn rates(&self, context: Context<'_>) -> Vec<f64>;
+}
+
+impl dyn Allocator + '_ {
+    /// Allocates the target of `context`.
+    ///
+    /// # Errors
+    /// [`AllocateError`] for a target outside `[0, 1)`, or weights that are not finite numbers.
+    pub fn allocate(&self, context: Context<'_>) -> Result<Allocation, AllocateError> {
+        context.check()?;
+        let layers = context
+            .layers
+            .iter()
+            .zip(self.rates(context))
+            .map(|(layer, rate)| LayerRate::new(layer, rate))
+            .collect();
+        Ok(Allocation {
+            target: context.target,
+            layers,
+        })
+    }
+}
+
+/// The rate of every layer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Allocation {
+    /// The share of all weights that was to be pruned.
+    pub target: f64,
+    /// The layers in the order of the network.
+    pub layers: Vec<LayerRate>,
+}
+
+/// The rate of one layer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LayerRate {
+    /// The name of the module.
+    pub name: String,
+    /// The shape of its weight.
+    pub shape: Vec<usize>,
+    /// The number of its weights.
+    pub numel: usize,
+    /// How many of them the mask prunes.
+    pub pruned: usize,
+    /// The share of them to be pruned, before rounding to whole weights.
+    pub sparsity: f64,
+}
+
+/// A target that cannot be allocated.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum AllocateError {
+    /// The target is no share.
+    #[error("the sparsity {0} is outside [0, 1)")]
+    Target(f64),
+    /// There is nothing to prune.
+    #[error("the network has no prunable layers")]
+    NoLayers,
+    /// A layer has no weights.
+    #[error("`{0}` has no weights")]
+    Empty(String),
+    /// A weight is NaN or infinite.
+    #[error("`{0}` has a weight that is not a finite number")]
+    NotFinite(String),
+}
+
+impl Context<'_> {
+    fn check(&self) -> Result<(), AllocateError> {
+        if !(0.0..1.0).contains(&self.target) {
+            return Err(AllocateError::Target(self.target));
+        }
+        if self.layers.is_empty() {
+            return Err(AllocateError::NoLayers);
+        }
+        for layer in self.layers {
+            if layer.weights.is_empty() {
+                return Err(AllocateError::Empty(layer.name.clone()));
+            }
+            if !layer.weights.iter().all(|w| w.is_finite()) {
+                return Err(AllocateError::NotFinite(layer.name.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl LayerRate {
+    fn new(layer: &LayerWeights, rate: f64) -> Self {
+        let numel = layer.weights.len();
+        Self {
+            name: layer.name.clone(),
+            shape: layer.shape.clone(),
+            numel,
+            pruned: pruned_count(numel, rate),
+            sparsity: rate,
+        }
+    }
+}
+
+impl Allocation {
+    /// Returns the share of all weights that the masks will prune.
+    pub fn achieved(&self) -> f64 {
+        let pruned: usize = self.layers.iter().map(|l| l.pruned).sum();
+        let numel: usize = self.layers.iter().map(|l| l.numel).sum();
+        pruned as f64 / numel as f64
+    }
+}
+
+/// Returns how many of `numel` weights are pruned at `rate`: `numel - floor((1 - rate) numel)`.
+///
+/// A product that is a whole number but for rounding counts as that number: 80 % of 640 is 512, where the reference
+/// implementation, which truncates `(1 - 0.8) * 640 = 127.99...`, prunes 513.
+pub fn pruned_count(numel: usize, rate: f64) -> usize {
+    let wanted = rate * numel as f64;
+    let whole = wanted.round();
+    let count = if (wanted - whole).abs() <= 1e-9 * numel as f64 {
+        whole
+    } else {
+        wanted.ceil()
+    };
+    (count as usize).min(numel)
+}
+
+#[cfg(test)]
+mod tests;

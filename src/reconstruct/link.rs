@@ -77,7 +77,6 @@ impl Job<'_> {
         progress.stage("correct", units.len());
         for unit in &units {
             progress.check()?;
-            let first = unit.nodes[0];
             if link.correction.needs_activations() {
                 dense.advance(self.dense, unit.nodes[0])?;
                 sparse.advance(weights, unit.nodes[0])?;

@@ -1,0 +1,54 @@
+//! Ranking all weights of a network against each other.
+
+use super::{Context, pruned_count};
+
+/// Marks the `count` smallest of `scores`; among equals, those of lower index. Scores are not NaN.
+pub(crate) fn smallest(scores: &[f64], count: usize) -> Vec<bool> {
+    if count == 0 {
+        return vec![false; scores.len()];
+    }
+    let mut sorted = scores.to_vec();
+    let (below, threshold, _) = sorted.select_nth_unstable_by(count - 1, f64::total_cmp);
+    let threshold = *threshold;
+    let mut ties = count - below.iter().filter(|score| **score < threshold).count();
+    scores
+        .iter()
+        .map(|score| {
+            let tied = *score == threshold && ties > 0;
+            ties -= usize::from(tied);
+            tied || *score < threshold
+        })
+        .collect()
+}
+
+/// Returns the rates with which the weights of least score are pruned, over all layers; among equals, those of earlier
+/// layers and lower index.
+pub(super) fn prune_least(
+    context: Context<'_>,
+    mut score: impl FnMut(&[f32]) -> Vec<f64>,
+) -> Vec<f64> {
+    let mut scores = Vec::new();
+    for layer in context.layers {
+        scores.extend(score(&layer.weights));
+    }
+    let marked = smallest(&scores, pruned_count(scores.len(), context.target));
+    let mut rest = marked.as_slice();
+    context
+        .layers
+        .iter()
+        .map(|layer| {
+            let (own, others) = rest.split_at(layer.weights.len());
+            rest = others;
+            own.iter().filter(|pruned| **pruned).count() as f64 / own.len() as f64
+        })
+        .collect()
+}
+
+/// Scores weights by their share of a norm of their layer; a layer of zeros scores zero throughout.
+pub(super) fn share_of_norm(weights: &[f32], norm: f64) -> Vec<f64> {
+    let divisor = if norm > 0.0 { norm } else { 1.0 };
+    weights
+        .iter()
+        .map(|w| f64::from(w.abs()) / divisor)
+        .collect()
+}
