@@ -1,1 +1,117 @@
-//! case
+//! What a case means: the objects that its names stand for.
+
+use crate::allocate::{ALLOCATORS, Allocator};
+use crate::data::DataSpec;
+use crate::reconstruct::Reconstruction;
+use crate::registry::Spec;
+use crate::suite::CaseSpec;
+use crate::tasks::{TASKS, Task};
+use crate::weights::WeightsSpec;
+use std::error::Error;
+use std::fmt;
+
+/// A resolved case. Nothing is loaded yet.
+#[derive(Debug)]
+pub struct Case {
+    /// What was typed.
+    pub spec: CaseSpec,
+    /// The model, with overridden parameters.
+    pub model: Spec,
+    /// Where the weights come from.
+    pub weights: WeightsSpec,
+    /// Where the data come from.
+    pub data: DataSpec,
+    /// The allocator.
+    pub allocator: Box<dyn Allocator>,
+    /// The reconstruction.
+    pub reconstruction: Reconstruction,
+    /// The augmentations of calibration images.
+    pub augment: Vec<Spec>,
+    /// The task.
+    pub task: &'static dyn Task,
+}
+
+/// A part of a case's work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Finding what names stand for.
+    Resolve,
+    /// Reading weights and data.
+    Load,
+    /// Choosing the rates.
+    Allocate,
+    /// Making the masks.
+    Mask,
+    /// Correcting errors in closed form.
+    Correct,
+    /// Reconstructing units.
+    Reconstruct,
+    /// Measuring.
+    Evaluate,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Resolve => "resolving names",
+            Self::Load => "loading",
+            Self::Allocate => "allocation",
+            Self::Mask => "masking",
+            Self::Correct => "error correction",
+            Self::Reconstruct => "reconstruction",
+            Self::Evaluate => "evaluation",
+        })
+    }
+}
+
+/// A case that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("`{case}` failed in {stage}")]
+pub struct CaseError {
+    /// The case's id, or what stands for it on the command line.
+    pub case: String,
+    /// Where it failed.
+    pub stage: Stage,
+    /// Why.
+    pub source: Box<dyn Error + Send + Sync>,
+}
+
+impl CaseError {
+    /// Returns a function that says where an error occurred, for `map_err`.
+    pub fn at<E: Into<Box<dyn Error + Send + Sync>>>(
+        case: &str,
+        stage: Stage,
+    ) -> impl FnOnce(E) -> Self {
+        let case = case.to_owned();
+        move |source| Self {
+            case,
+            stage,
+            source: source.into(),
+        }
+    }
+}
+
+impl Case {
+    /// Finds what the names of `spec` stand for.
+    ///
+    /// # Errors
+    /// [`CaseError`] for the first name or parameter that is unknown.
+    pub fn resolve(spec: CaseSpec) -> Result<Self, CaseError> {
+        let id = spec.id();
+        Self::parts(spec).map_err(CaseError::at(&id, Stage::Resolve))
+    }
+
+    fn parts(spec: CaseSpec) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let augment = spec.settings.augment.iter().map(|text| text.parse());
+        Ok(Self {
+            model: spec.model.parse()?,
+            weights: spec.weights.parse()?,
+            data: spec.data.parse()?,
+            allocator: ALLOCATORS.build(&spec.allocator.parse()?)?,
+            reconstruction: spec.reconstruction.parse()?,
+            augment: augment.collect::<Result<_, _>>()?,
+            task: *TASKS.find(&spec.task)?,
+            spec,
+        })
+    }
+}

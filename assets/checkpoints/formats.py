@@ -73,9 +73,13 @@ def to_half(tensors: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
 
 
 def write_safetensors(path: Path, tensors: Dict[str, np.ndarray]) -> None:
-    """Write f16 and f32 tensors, sorted by name, the header padded to a multiple of 8 bytes."""
+    """Write f16 and f32 tensors, sorted by name, the header padded to a multiple of 8 bytes.
+
+    The metadata tell how the network expects its pixels.
+    """
     names = {dtype: name for name, dtype in _DTYPES.items()}
-    header: Dict[str, object] = {}
+    preprocess = json.dumps({"mean": [MEAN], "std": [STD]})
+    header: Dict[str, object] = {"__metadata__": {"preprocess": preprocess}}
     blobs = []
     offset = 0
     # f32 first, so that every tensor is aligned to its element.

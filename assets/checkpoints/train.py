@@ -2,7 +2,7 @@
 """Train one of the embedded Fashion-MNIST checkpoints and store it as f16 ``.safetensors``.
 
 Trains on all 60,000 training images for a fixed number of epochs, with random horizontal flips
-and shifts by up to two pixels. The last weights are the result: nothing is selected, and the test
+and shifts by up to --shift pixels. The last weights are the result: nothing is selected, and the test
 images are read only afterwards, to report the accuracy of the f32 weights and of the stored file.
 
 ResNet and MobileNetV2 use SGD with Nesterov momentum and a one-cycle schedule, the Vision
@@ -19,12 +19,13 @@ import argparse
 import math
 import time
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Optional
 
 import numpy as np
 import torch
 from torch import nn
 
+from evaluation import load_state, predict, state_arrays, top_k
 from formats import (
     DEBIAN_DATA,
     load_split,
@@ -36,18 +37,19 @@ from formats import (
 from models import build
 
 # The models and their peak learning rates.
-RATES = {"resnet20": 0.2, "mobilenetv2_x0_25": 0.1, "vit_micro_patch4_28": 1.5e-3}
+RATES = {"resnet20": 0.2, "mobilenetv2_x0_25": 0.1, "vit_micro_patch4_28": 2e-3}
 CLASSES = 10
 BATCH = 128
-SHIFT = 2
 
 
-def augment(padded: np.ndarray, indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Randomly shifted and flipped 28x28 crops of images that are padded by SHIFT each side."""
+def augment(
+    padded: np.ndarray, indices: np.ndarray, shift: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Randomly shifted and flipped crops of images that are padded by ``shift`` each side."""
     count = len(indices)
-    size = padded.shape[1] - 2 * SHIFT
-    rows = rng.integers(0, 2 * SHIFT + 1, (count, 1)) + np.arange(size)
-    columns = rng.integers(0, 2 * SHIFT + 1, (count, 1)) + np.arange(size)
+    size = padded.shape[1] - 2 * shift
+    rows = rng.integers(0, 2 * shift + 1, (count, 1)) + np.arange(size)
+    columns = rng.integers(0, 2 * shift + 1, (count, 1)) + np.arange(size)
     flipped = rng.random(count) < 0.5
     columns[flipped] = columns[flipped, ::-1]
     return padded[indices[:, None, None], rows[:, :, None], columns[:, None, :]]
@@ -81,7 +83,8 @@ def schedule(name: str, step: int, steps: int) -> float:
 def train(model: nn.Module, args: argparse.Namespace) -> None:
     """Train ``model`` in place."""
     images, labels = load_split(args.data, "train")
-    padded = np.pad(images, ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT)))
+    border = (args.shift, args.shift)
+    padded = np.pad(images, ((0, 0), border, border))
     targets = torch.from_numpy(labels.astype(np.int64))
     rng = np.random.default_rng(args.seed)
     optimizer = make_optimizer(args.model, model, args.rate)
@@ -96,7 +99,7 @@ def train(model: nn.Module, args: argparse.Namespace) -> None:
         for batch, indices in enumerate(order):
             for group in optimizer.param_groups:
                 group["lr"] = peak * schedule(args.model, epoch * per_epoch + batch, steps)
-            inputs = torch.from_numpy(normalise(augment(padded, indices, rng)))
+            inputs = torch.from_numpy(normalise(augment(padded, indices, args.shift, rng)))
             logits = model(inputs)
             loss = nn.functional.cross_entropy(logits, targets[indices])
             optimizer.zero_grad()
@@ -112,38 +115,6 @@ def train(model: nn.Module, args: argparse.Namespace) -> None:
                     f" {time.monotonic() - start:.0f} s",
                     flush=True,
                 )
-
-
-def predict(model: nn.Module, inputs: np.ndarray, batch: int = 500) -> np.ndarray:
-    """The logits of network inputs, computed in evaluation mode."""
-    model.eval()
-    with torch.no_grad():
-        parts = [model(part).numpy() for part in torch.from_numpy(inputs).split(batch)]
-    return np.concatenate(parts)
-
-
-def top_k(logits: np.ndarray, labels: np.ndarray, k: int = 1) -> float:
-    """The percentage of rows with the label among the ``k`` largest logits."""
-    best = np.argsort(-logits, axis=1, kind="stable")[:, :k]
-    return 100.0 * float((best == labels[:, None]).any(axis=1).mean())
-
-
-def load_state(model: nn.Module, tensors: Dict[str, np.ndarray]) -> None:
-    """Load tensors that lack only the batch counters of batch norms."""
-    state = {name: torch.from_numpy(array) for name, array in tensors.items()}
-    missing, unexpected = model.load_state_dict(state, strict=False)
-    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
-    if missing or unexpected:
-        raise ValueError(f"missing {missing}, unexpected {unexpected}")
-
-
-def state_arrays(model: nn.Module) -> Dict[str, np.ndarray]:
-    """All parameters and buffers but the batch counters of batch norms, as f32."""
-    return {
-        name: tensor.detach().numpy()
-        for name, tensor in model.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }
 
 
 def report(what: str, model: nn.Module, inputs: np.ndarray, labels: np.ndarray) -> None:
@@ -167,6 +138,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rate", type=float, help="peak learning rate, if not the model's own")
+    parser.add_argument("--shift", type=int, default=2, help="largest random shift in pixels")
     parser.add_argument("--output", type=Path, required=True, help="the .safetensors file to write")
     parser.add_argument("--keep-f32", type=Path, help="also write the unrounded weights here")
     args = parser.parse_args()

@@ -1,0 +1,248 @@
+//! What all cases of a process share.
+
+use super::cache::Shared;
+use super::subject::{Allow, Subject};
+use super::{key, run};
+use crate::allocate::{Allocation, Allocator, Context};
+use crate::case::{Case, CaseError, Stage};
+use crate::data::{DataSpec, Dataset};
+use crate::graph::{Graph, Weights};
+use crate::metrics::METRICS;
+use crate::progress::Progress;
+use crate::record::{Record, write_atomically};
+use crate::registry::Spec;
+use crate::suite::Fold;
+use crate::tasks::{Evaluation, Network, Task, TaskError};
+use crate::weights::{Checkpoint, WeightsSpec};
+use candle_core::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The device, and what is loaded or measured once.
+#[derive(Debug)]
+pub struct Engine {
+    device: Device,
+    cache: Option<PathBuf>,
+    checkpoints: Shared<String, Arc<Checkpoint>>,
+    datasets: Shared<String, Arc<dyn Dataset>>,
+    subjects: Shared<(String, String, String, Allow), Arc<Subject>>,
+    baselines: Shared<String, Baseline>,
+}
+
+/// What came of a case.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The result.
+    pub record: Record,
+    /// The sparse network under the names of the original checkpoint.
+    pub checkpoint: Vec<(String, Tensor)>,
+}
+
+/// The metrics of a dense network, as cached.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Baseline {
+    samples: usize,
+    metrics: Vec<(String, f64)>,
+}
+
+impl Engine {
+    /// Makes an engine that keeps dense baselines in the folder `cache`, if given.
+    pub fn new(device: Device, cache: Option<PathBuf>) -> Self {
+        Self {
+            device,
+            cache,
+            checkpoints: Shared::default(),
+            datasets: Shared::default(),
+            subjects: Shared::default(),
+            baselines: Shared::default(),
+        }
+    }
+
+    /// Returns the device.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Returns the model with its weights and, if given, its data; loaded once.
+    ///
+    /// # Errors
+    /// [`CaseError`] in [`Stage::Load`].
+    pub fn subject(
+        &self,
+        model: &Spec,
+        weights: &WeightsSpec,
+        data: Option<&DataSpec>,
+        allow: Allow,
+    ) -> Result<Arc<Subject>, CaseError> {
+        let data_text = data.map(ToString::to_string).unwrap_or_default();
+        let texts = (model.to_string(), weights.to_string(), data_text, allow);
+        let name = format!("{model} {weights}");
+        self.subjects.get(texts, || {
+            let checkpoint = self.checkpoint(weights)?;
+            let data = data.map(|data| self.dataset(data)).transpose()?;
+            let image = data.as_ref().map(|data| data.image_shape());
+            let mut subject = Subject::bind(model, checkpoint, image, allow, &self.device)
+                .map_err(CaseError::at(&name, Stage::Load))?;
+            subject.data = data;
+            Ok(Arc::new(subject))
+        })
+    }
+
+    /// Returns the checkpoint of `weights`; read once.
+    ///
+    /// # Errors
+    /// [`CaseError`] in [`Stage::Load`].
+    pub fn checkpoint(&self, weights: &WeightsSpec) -> Result<Arc<Checkpoint>, CaseError> {
+        let text = weights.to_string();
+        self.checkpoints.get(text.clone(), || {
+            let loaded = weights.load().map(Arc::new);
+            loaded.map_err(CaseError::at(&text, Stage::Load))
+        })
+    }
+
+    fn dataset(&self, data: &DataSpec) -> Result<Arc<dyn Dataset>, CaseError> {
+        let text = data.to_string();
+        self.datasets.get(text.clone(), || {
+            data.open().map_err(CaseError::at(&text, Stage::Load))
+        })
+    }
+
+    /// Returns the hash of everything that the result of `case` depends on.
+    ///
+    /// # Errors
+    /// [`CaseError`] where data or weights cannot be read.
+    pub fn key(&self, case: &Case) -> Result<String, CaseError> {
+        let checkpoint = self.checkpoint(&case.weights)?;
+        let data = self.dataset(&case.data)?.fingerprint();
+        let data = data.map_err(CaseError::at(&case.spec.id(), Stage::Load))?;
+        Ok(key::of_case(&case.spec, checkpoint.digest(), &data))
+    }
+
+    /// Runs `case`.
+    ///
+    /// # Errors
+    /// [`CaseError`] naming the stage that failed.
+    pub fn run(
+        &self,
+        case: &Case,
+        allow: Allow,
+        progress: &dyn Progress,
+    ) -> Result<Outcome, CaseError> {
+        let key = self.key(case)?;
+        let subject = self.subject(&case.model, &case.weights, Some(&case.data), allow)?;
+        run::run(self, case, &subject, key, progress)
+    }
+
+    /// Shares out `sparsity` over the layers of `subject`.
+    ///
+    /// # Errors
+    /// [`CaseError`] in [`Stage::Allocate`].
+    pub fn allocate(
+        &self,
+        subject: &Subject,
+        allocator: &dyn Allocator,
+        sparsity: f64,
+        fold: Fold,
+    ) -> Result<Allocation, CaseError> {
+        let name = subject.checkpoint.name();
+        let layers = match fold {
+            Fold::BeforeAllocation => subject.folded_layers(),
+            Fold::AfterAllocation => subject.layers(),
+        };
+        let layers = layers.map_err(CaseError::at(name, Stage::Allocate))?;
+        let context = Context {
+            layers: &layers,
+            target: sparsity,
+        };
+        allocator
+            .allocate(context)
+            .map_err(CaseError::at(name, Stage::Allocate))
+    }
+
+    /// Measures a binding of the folded graph of `subject` on its data.
+    ///
+    /// # Errors
+    /// [`TaskError`] where the network fails, or on request.
+    ///
+    /// # Panics
+    /// If the subject was made without data.
+    pub fn evaluate(
+        &self,
+        subject: &Subject,
+        weights: &Weights,
+        task: &dyn Task,
+        limit: Option<usize>,
+        progress: &dyn Progress,
+    ) -> Result<Evaluation, TaskError> {
+        let source = subject.source().expect("an evaluation has data");
+        let network = self.network(subject.graph(), weights);
+        task.evaluate(network, source, limit, progress)
+    }
+
+    pub(super) fn network<'a>(&'a self, graph: &'a Graph, weights: &'a Weights) -> Network<'a> {
+        Network {
+            graph,
+            weights,
+            device: &self.device,
+        }
+    }
+
+    /// Measures the dense network once a process and, with a cache, once for all.
+    pub(super) fn baseline(
+        &self,
+        case: &Case,
+        subject: &Subject,
+        data: &str,
+        progress: &dyn Progress,
+    ) -> Result<Evaluation, TaskError> {
+        let limit = case.spec.settings.limit;
+        let hash = key::of(&json!({
+            "model": case.spec.model,
+            "task": case.spec.task,
+            "weights": subject.checkpoint.digest(),
+            "data": data,
+            "limit": limit,
+            "device": format!("{:?}", self.device.location()),
+        }));
+        let baseline = self.baselines.get(hash.clone(), || {
+            if let Some(baseline) = self.cached(&hash) {
+                return Ok(baseline);
+            }
+            let measured = self.evaluate(subject, &subject.folded, case.task, limit, progress)?;
+            let metrics = measured.metrics.iter();
+            let baseline = Baseline {
+                samples: measured.samples,
+                metrics: metrics.map(|(m, v)| (m.name.to_owned(), *v)).collect(),
+            };
+            self.remember(&hash, &baseline);
+            Ok::<_, TaskError>(baseline)
+        })?;
+        Ok(baseline.into_evaluation())
+    }
+
+    fn cached(&self, hash: &str) -> Option<Baseline> {
+        let path = self.cache.as_ref()?.join(format!("{hash}.json"));
+        serde_json::from_slice(&fs::read(path).ok()?).ok()
+    }
+
+    /// Keeps a baseline for other processes. One that cannot be kept is measured again, which harms nobody.
+    fn remember(&self, hash: &str, baseline: &Baseline) {
+        if let (Some(cache), Ok(text)) = (&self.cache, serde_json::to_vec(baseline)) {
+            let path = cache.join(format!("{hash}.json"));
+            let _ = write_atomically(&path, &text);
+        }
+    }
+}
+
+impl Baseline {
+    fn into_evaluation(self) -> Evaluation {
+        let known = |(name, value): (String, f64)| Some((METRICS.find(&name).ok()?, value));
+        Evaluation {
+            samples: self.samples,
+            metrics: self.metrics.into_iter().filter_map(known).collect(),
+        }
+    }
+}

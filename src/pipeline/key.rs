@@ -1,0 +1,25 @@
+//! Content hashes: what a result depends on.
+
+use crate::record::SCHEMA;
+use crate::suite::CaseSpec;
+use serde_json::{Value, json};
+
+/// Returns the hash of everything that the record of a case depends on. Where weights and data lie does not matter, what
+/// they hold does.
+pub(super) fn of_case(spec: &CaseSpec, weights: &str, data: &str) -> String {
+    let mut spec = json!(spec);
+    if let Some(fields) = spec.as_object_mut() {
+        for elsewhere in ["weights", "data"] {
+            fields.remove(elsewhere);
+        }
+    }
+    of(&json!({"spec": spec, "weights": weights, "data": data}))
+}
+
+/// Returns the hash of a value, of the record's format and of this program's version.
+pub(super) fn of(value: &Value) -> String {
+    let all = json!({"schema": SCHEMA, "version": env!("CARGO_PKG_VERSION"), "of": value});
+    blake3::hash(all.to_string().as_bytes())
+        .to_hex()
+        .to_string()
+}

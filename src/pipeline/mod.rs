@@ -1,0 +1,17 @@
+//! The work of one case: allocate, mask, correct, reconstruct, evaluate.
+//!
+//! An [`Engine`] holds what cases share: each checkpoint, data set and dense baseline is loaded or measured once. A [`Subject`]
+//! is a network with its weights and data; the stages on it pass plain values to each other.
+
+mod cache;
+mod engine;
+mod key;
+mod machine;
+mod run;
+mod subject;
+
+pub use engine::{Engine, Outcome};
+pub use machine::environment;
+pub use subject::{Allow, Subject, SubjectError};
+
+pub use crate::progress::Progress;

@@ -1,0 +1,90 @@
+//! A case as typed: names and numbers only.
+
+use serde::{Deserialize, Serialize};
+
+/// One case, with everything its result depends on but the contents of files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaseSpec {
+    /// The suite that holds it.
+    pub suite: String,
+    /// The task's name.
+    pub task: String,
+    /// The data set's name.
+    pub dataset: String,
+    /// The model spec, for example `resnet20(num_classes=100)`.
+    pub model: String,
+    /// The weights spec.
+    pub weights: String,
+    /// The data spec.
+    pub data: String,
+    /// The allocator spec.
+    pub allocator: String,
+    /// The reconstruction spec.
+    pub reconstruction: String,
+    /// The share of prunable weights to be pruned, in `[0, 1)`.
+    pub sparsity: f64,
+    /// How much work to do.
+    #[serde(flatten)]
+    pub settings: Settings,
+}
+
+/// What a case does besides the techniques that its name tells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Steps of gradient descent a unit.
+    pub iterations: usize,
+    /// Samples a step.
+    pub batch_size: usize,
+    /// Calibration images, before augmentation.
+    pub calibration: usize,
+    /// Label-free copies added to them, for example `flip`.
+    pub augment: Vec<String>,
+    /// When batch norms are folded.
+    pub fold: Fold,
+    /// The seed of everything random.
+    pub seed: u64,
+    /// Test images that are evaluated; all if absent.
+    pub limit: Option<usize>,
+}
+
+/// Whether allocation sees the weights before or after batch norms are folded into them. Masks and reconstruction always
+/// see them folded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fold {
+    /// Allocation sees folded weights.
+    BeforeAllocation,
+    /// Allocation sees the weights of the checkpoint.
+    #[default]
+    AfterAllocation,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            iterations: 300,
+            batch_size: 32,
+            calibration: 256,
+            augment: Vec::new(),
+            fold: Fold::default(),
+            seed: 0,
+            limit: None,
+        }
+    }
+}
+
+impl CaseSpec {
+    /// Returns `<suite>::<task>/<dataset>/<model>/<allocator>/<reconstruction>@<sparsity>`, with at least two decimals.
+    pub fn id(&self) -> String {
+        let mut sparsity = format!("{}", self.sparsity);
+        if sparsity.len() < 4 {
+            sparsity = format!("{:.2}", self.sparsity);
+        }
+        format!(
+            "{}::{}/{}/{}/{}/{}@{sparsity}",
+            self.suite, self.task, self.dataset, self.model, self.allocator, self.reconstruction
+        )
+    }
+}
