@@ -1,1 +1,24 @@
-//! weights
+//! Checkpoints: reading, fitting to the parameters of a model, writing.
+//!
+//! - A [`WeightsSpec`] says where a checkpoint comes from: embedded, a file, the Hugging Face hub.
+//! - A [`Checkpoint`] is what a file holds: tensors by name, read from safetensors or from either format of `torch.save`.
+//!   Nothing of a pickle is ever executed.
+//! - [`bind`] puts a checkpoint's tensors into the order in which a model wants them, or says everything that does not fit.
+//! - [`write_safetensors`] writes tensors back.
+//!
+//! Formats: <https://github.com/huggingface/safetensors#format>, and `torch/serialization.py` of PyTorch 1.13 for pickles.
+
+mod bind;
+mod checkpoint;
+mod embedded;
+mod error;
+mod pytorch;
+mod safetensors;
+mod spec;
+
+pub use bind::{AllowUnused, BindError, Expected, Misshapen, bind};
+pub use checkpoint::Checkpoint;
+pub use embedded::{EMBEDDED, EmbeddedCheckpoint};
+pub use error::{CheckpointError, CheckpointErrorKind, PickleError, WeightsError, WriteError};
+pub use safetensors::write_safetensors;
+pub use spec::WeightsSpec;
