@@ -101,6 +101,15 @@ impl Case {
         Self::parts(spec).map_err(CaseError::at(&id, Stage::Resolve))
     }
 
+    /// Checks that data and weights are there, without reading them.
+    ///
+    /// # Errors
+    /// The reason why the case cannot run here.
+    pub fn availability(&self) -> Result<(), String> {
+        self.data.availability().map_err(|e| e.to_string())?;
+        self.weights.availability().map_err(|e| e.to_string())
+    }
+
     fn parts(spec: CaseSpec) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let augment = spec.settings.augment.iter().map(|text| text.parse());
         Ok(Self {

@@ -12,7 +12,7 @@ pub mod leaderboard;
 pub mod mask;
 pub mod metrics;
 pub mod models;
-// pub mod pipeline;
+pub mod pipeline;
 pub mod progress;
 pub mod reconstruct;
 pub mod record;

@@ -67,6 +67,9 @@ pub trait Family: Sync {
     /// Returns what it is and where it comes from.
     fn summary(&self) -> &'static str;
 
+    /// Returns the name of the task that it serves.
+    fn task(&self) -> &'static str;
+
     /// Returns the names of its variants.
     fn variants(&self) -> Vec<&'static str>;
 
@@ -93,6 +96,10 @@ impl<A: Architecture + Sync> Family for Table<A> {
 
     fn summary(&self) -> &'static str {
         self.summary
+    }
+
+    fn task(&self) -> &'static str {
+        self.task
     }
 
     fn variants(&self) -> Vec<&'static str> {

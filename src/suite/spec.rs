@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// One case, with everything its result depends on but the contents of files.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CaseSpec {
     /// The suite that holds it.
     pub suite: String,
@@ -31,7 +30,7 @@ pub struct CaseSpec {
 
 /// What a case does besides the techniques that its name tells.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Steps of gradient descent a unit.
     pub iterations: usize,
@@ -51,7 +50,7 @@ pub struct Settings {
 
 /// Whether allocation sees the weights before or after batch norms are folded into them. Masks and reconstruction always
 /// see them folded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fold {
     /// Allocation sees folded weights.
@@ -78,10 +77,13 @@ impl Default for Settings {
 impl CaseSpec {
     /// Returns `<suite>::<task>/<dataset>/<model>/<allocator>/<reconstruction>@<sparsity>`, with at least two decimals.
     pub fn id(&self) -> String {
-        let mut sparsity = format!("{}", self.sparsity);
-        if sparsity.len() < 4 {
-            sparsity = format!("{:.2}", self.sparsity);
-        }
+        let short = format!("{:.2}", self.sparsity);
+        let exact = self.sparsity.to_string();
+        let sparsity = if exact.len() > short.len() {
+            exact
+        } else {
+            short
+        };
         format!(
             "{}::{}/{}/{}/{}/{}@{sparsity}",
             self.suite, self.task, self.dataset, self.model, self.allocator, self.reconstruction

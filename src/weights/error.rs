@@ -155,6 +155,12 @@ pub enum WeightsError {
     /// The checkpoint cannot be read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// There is no such file.
+    #[error("`{}` does not exist", path.display())]
+    Absent {
+        /// The path.
+        path: PathBuf,
+    },
     /// Weights on the hub must be downloaded by hand.
     #[error(
         "`{spec}` cannot be downloaded: get the file from https://huggingface.co/{repo} and give its path instead"

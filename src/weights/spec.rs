@@ -27,6 +27,19 @@ pub enum WeightsSpec {
 }
 
 impl WeightsSpec {
+    /// Checks that the checkpoint is there, without reading it.
+    ///
+    /// # Errors
+    /// [`WeightsError`] when it is unknown, absent, or would have to be downloaded.
+    pub fn availability(&self) -> Result<(), WeightsError> {
+        match self {
+            Self::Embedded(name) => EMBEDDED.find(name).map(|_| ()).map_err(Into::into),
+            Self::File(path) if path.is_file() => Ok(()),
+            Self::File(path) => Err(WeightsError::Absent { path: path.clone() }),
+            Self::Hub { repo, .. } => Err(self.hub_error(repo)),
+        }
+    }
+
     /// Reads the checkpoint.
     ///
     /// # Errors
@@ -35,10 +48,14 @@ impl WeightsSpec {
         match self {
             Self::Embedded(name) => Ok(EMBEDDED.find(name)?.load()?),
             Self::File(path) => Ok(Checkpoint::read(path)?),
-            Self::Hub { repo, .. } => Err(WeightsError::Hub {
-                spec: self.to_string(),
-                repo: repo.clone(),
-            }),
+            Self::Hub { repo, .. } => Err(self.hub_error(repo)),
+        }
+    }
+
+    fn hub_error(&self, repo: &str) -> WeightsError {
+        WeightsError::Hub {
+            spec: self.to_string(),
+            repo: repo.to_owned(),
         }
     }
 }

@@ -1,0 +1,130 @@
+//! A suite as typed.
+
+use crate::case::CaseError;
+use serde::Deserialize;
+use std::error::Error;
+use std::fmt;
+use std::path::PathBuf;
+
+/// The content of a suite's file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SuiteFile {
+    pub(super) description: String,
+    #[serde(default)]
+    pub(super) settings: toml::Table,
+    pub(super) subjects: Vec<SubjectTable>,
+    pub(super) sections: Vec<Section>,
+}
+
+/// A network with its data.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SubjectTable {
+    pub(super) model: String,
+    pub(super) weights: String,
+    pub(super) data: String,
+}
+
+/// A product of techniques.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Section {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) models: Vec<String>,
+    pub(super) allocators: Vec<String>,
+    pub(super) reconstructions: Vec<String>,
+    pub(super) sparsities: Vec<f64>,
+    #[serde(default)]
+    pub(super) settings: toml::Table,
+}
+
+/// A suite that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("suite `{}` cannot be used", path.display())]
+pub struct SuiteError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    #[source]
+    pub kind: SuiteErrorKind,
+}
+
+/// What is wrong with a suite.
+#[derive(Debug, thiserror::Error)]
+pub enum SuiteErrorKind {
+    /// The file cannot be read.
+    #[error("it cannot be read")]
+    Io(#[from] std::io::Error),
+    /// The file is no TOML, or has unknown or ill-typed fields.
+    #[error("{}", .0.to_string().trim_end())]
+    Toml(#[from] toml::de::Error),
+    /// Settings are unknown or ill-typed.
+    #[error("bad settings in {place}: {}", source.message())]
+    Settings {
+        /// The section, or the suite.
+        place: String,
+        /// Which setting, and why.
+        source: toml::de::Error,
+    },
+    /// A section names a model that no subject has.
+    #[error("section `{section}` names model `{model}`, which is no subject (subjects: {known})")]
+    Subject {
+        /// The section.
+        section: String,
+        /// The model.
+        model: String,
+        /// The models of all subjects.
+        known: String,
+    },
+    /// A rate is no share.
+    #[error("section `{section}` has sparsity {value}, expected a number in [0, 1)")]
+    Sparsity {
+        /// The section.
+        section: String,
+        /// The rate.
+        value: f64,
+    },
+    /// A name stands for nothing.
+    #[error("section `{section}` has a case that cannot be resolved")]
+    Case {
+        /// The section.
+        section: String,
+        /// Which name, and why.
+        source: CaseError,
+    },
+    /// The same case with different settings.
+    #[error("sections `{first}` and `{second}` have case `{case}` with different settings")]
+    Conflict {
+        /// The case id.
+        case: String,
+        /// The section that has it first.
+        first: String,
+        /// The section that has it again.
+        second: String,
+    },
+}
+
+/// All suites that cannot be used, or the name of one that does not exist.
+#[derive(Debug)]
+pub struct SuiteErrors(pub Vec<Box<dyn Error + Send + Sync>>);
+
+impl Error for SuiteErrors {}
+
+impl fmt::Display for SuiteErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{error}")?;
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                write!(f, ": {error}")?;
+                cause = error.source();
+            }
+        }
+        Ok(())
+    }
+}
