@@ -1,1 +1,85 @@
-//! cli
+//! The command line: one file a command. Machine output goes to stdout, everything else to stderr.
+
+mod allocate;
+mod compare;
+mod describe;
+mod error;
+mod eval;
+mod forward;
+mod list;
+mod models;
+mod output;
+mod report;
+mod run;
+mod sparsify;
+mod subject;
+
+pub use error::CliError;
+
+use clap::{Parser, Subcommand};
+
+const AFTER_HELP: &str = "\
+Examples:
+  ptsbench                                       run the embedded default suite, write reports/index.html
+  ptsbench run --suite paper/track1-allocation   run another suite
+  ptsbench sparsify --model resnet20 --weights resnet20.th --data cifar10:DIR \\
+      --allocator erk --reconstruction block-sparse-weight+bias-adam --sparsity 0.8 --output sparse.safetensors
+  ptsbench allocate --model resnet20 --weights resnet20.th --allocator lamp --sparsity 0.9
+
+Exit codes: 0 success; 1 a case failed, a golden differs or results got worse; 2 wrong usage; 3 a suite, data, weights or
+folder cannot be used; 130 interrupted.";
+
+/// Post-training sparsity benchmark: allocate, mask, reconstruct, measure.
+#[derive(Debug, Parser)]
+#[command(name = "ptsbench", version, after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: run::Run,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run cases and write the leaderboard (what `ptsbench` does without a command)
+    Run(run::Run),
+    /// List the cases of suites, with what keeps any of them from running here
+    List(list::List),
+    /// List the models
+    Models(models::Models),
+    /// Show the graph of a model with shapes, prunable layers and reconstruction units
+    Describe(describe::Describe),
+    /// Share out a sparsity over the layers of a checkpoint
+    Allocate(allocate::Allocate),
+    /// Run a checkpoint on a tensor
+    Forward(forward::Forward),
+    /// Measure a checkpoint on data
+    Eval(eval::Eval),
+    /// Prune and reconstruct a checkpoint of your own
+    Sparsify(sparsify::Sparsify),
+    /// Render the leaderboard from stored records
+    Report(report::Report),
+    /// Compare two folders of records case by case
+    Compare(compare::Compare),
+}
+
+impl Cli {
+    /// Does what the command line says.
+    ///
+    /// # Errors
+    /// [`CliError`], which knows the exit code.
+    pub fn execute(self) -> Result<(), CliError> {
+        match self.command.unwrap_or(Command::Run(self.run)) {
+            Command::Run(command) => command.execute(),
+            Command::List(command) => command.execute(),
+            Command::Models(command) => command.execute(),
+            Command::Describe(command) => command.execute(),
+            Command::Allocate(command) => command.execute(),
+            Command::Forward(command) => command.execute(),
+            Command::Eval(command) => command.execute(),
+            Command::Sparsify(command) => command.execute(),
+            Command::Report(command) => command.execute(),
+            Command::Compare(command) => command.execute(),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What can go wrong on the command line, and the exit code of each.
+
+use crate::case::{CaseError, Stage};
+use crate::exit;
+use crate::graph::{PlanError, RunError};
+use crate::harness::PublishError;
+use crate::models::ModelError;
+use crate::record::StoreError;
+use crate::registry::{SpecError, UnknownName};
+use crate::suite::SuiteErrors;
+use crate::tasks::TaskError;
+use crate::weights::{WeightsError, WriteError};
+use std::path::PathBuf;
+
+/// A command that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// A case, or loading for one.
+    #[error(transparent)]
+    Case(#[from] CaseError),
+    /// A suite.
+    #[error(transparent)]
+    Suites(#[from] SuiteErrors),
+    /// A spec.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// A name.
+    #[error(transparent)]
+    Name(#[from] UnknownName),
+    /// A model.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Weights.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// A checkpoint that cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// Stored results.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The leaderboard.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// An evaluation.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+    /// A network that fails.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A way through a network that does not exist.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A tensor.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+    /// The GPU asked for is not there.
+    #[error("{0}")]
+    Device(String),
+    /// A folder that cannot be written.
+    #[error("`{}` cannot be written, choose another with `--out`", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file that would be overwritten.
+    #[error("`{}` exists, add `--force` to overwrite it", .0.display())]
+    Exists(PathBuf),
+    /// Wrong usage that clap cannot see.
+    #[error("{0}")]
+    Usage(String),
+    /// An input file without the right tensor.
+    #[error("`{}` {why}", path.display())]
+    Input {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Signals cannot be handled.
+    #[error("signals cannot be handled")]
+    Signals(#[from] ctrlc::Error),
+    /// Output that cannot be written.
+    #[error("the output cannot be written")]
+    Output(#[from] std::io::Error),
+    /// Failed cases, or results that got worse; they have been reported.
+    #[error("{0}")]
+    Failed(String),
+    /// Asked to stop.
+    #[error("interrupted; what was finished is kept, run the same command again for the rest")]
+    Interrupted,
+}
+
+impl CliError {
+    /// Returns the exit code, see [`crate::exit`].
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Case(error) => match error.stage {
+                Stage::Resolve => exit::USAGE,
+                Stage::Load => exit::SETUP,
+                _ => exit::FAILED,
+            },
+            Self::Spec(_) | Self::Name(_) | Self::Model(_) | Self::Usage(_) => exit::USAGE,
+            Self::Failed(_) | Self::Task(_) | Self::Run(_) | Self::Plan(_) | Self::Tensor(_) => {
+                exit::FAILED
+            }
+            Self::Interrupted => exit::INTERRUPTED,
+            _ => exit::SETUP,
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! `ptsbench eval`.
+
+use super::CliError;
+use super::output::{Format, write};
+use super::subject::{SubjectArgs, positive};
+use crate::data::DataSpec;
+use crate::harness::{Console, listen};
+use crate::tasks::{Evaluation, TASKS};
+use clap::Args;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// Measures a checkpoint on test data.
+#[derive(Debug, Args)]
+pub(super) struct Eval {
+    #[command(flatten)]
+    subject: SubjectArgs,
+    /// The data: `cifar10:DIR`, `cifar100:DIR` or `embedded:fashion-mnist`
+    #[arg(long, value_name = "FORMAT:DIR")]
+    data: DataSpec,
+    /// Measure only the first N test images
+    #[arg(long, value_name = "N", value_parser = positive)]
+    limit: Option<usize>,
+    /// How to write the metrics
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Debug, Serialize)]
+struct Document {
+    model: String,
+    data: String,
+    samples: usize,
+    metrics: Map<String, Value>,
+}
+
+impl Eval {
+    pub(super) fn execute(&self) -> Result<(), CliError> {
+        let engine = self.subject.engine()?;
+        let subject = self.subject.load(&engine, Some(&self.data))?;
+        let task = *TASKS.find(subject.model.task)?;
+        listen()?;
+        let watcher = Console::new().watch("eval");
+        let weights = &subject.folded;
+        let evaluation = engine.evaluate(&subject, weights, task, self.limit, &watcher)?;
+        drop(watcher);
+        write(self.format, &self.document(&evaluation), |document| {
+            let metrics = evaluation.metrics.iter();
+            let values = metrics.map(|(m, value)| format!("{} {value:.2} {}", m.name, m.unit));
+            let values: Vec<String> = values.collect();
+            format!(
+                "{} on {} samples of {}",
+                values.join(", "),
+                document.samples,
+                document.data
+            )
+        })
+    }
+
+    fn document(&self, evaluation: &Evaluation) -> Document {
+        let metrics = evaluation.metrics.iter();
+        Document {
+            model: self.subject.model.to_string(),
+            data: self.data.to_string(),
+            samples: evaluation.samples,
+            metrics: metrics
+                .map(|(metric, value)| (metric.name.to_owned(), Value::from(*value)))
+                .collect(),
+        }
+    }
+}

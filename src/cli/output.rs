@@ -1,0 +1,40 @@
+//! Writing to stdout.
+
+use super::CliError;
+use clap::ValueEnum;
+use serde::Serialize;
+use std::io::{ErrorKind, Write};
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// Writes `value` as JSON, or as the text that `text` makes of it.
+pub(super) fn write<T: Serialize>(
+    format: Format,
+    value: &T,
+    text: impl FnOnce(&T) -> String,
+) -> Result<(), CliError> {
+    match format {
+        Format::Text => emit(&text(value)),
+        Format::Json => {
+            let json = serde_json::to_string_pretty(value).map_err(std::io::Error::from)?;
+            emit(&json)
+        }
+    }
+}
+
+/// Writes `text` and a line end. A reader that has gone away, such as `head`, is no error.
+pub(super) fn emit(text: &str) -> Result<(), CliError> {
+    let mut stdout = std::io::stdout().lock();
+    let written = writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,79 @@
+//! `ptsbench run`.
+
+use super::CliError;
+use super::subject::{DeviceArg, positive};
+use crate::harness::{self, Console, Folders, Options, check_writable, interrupted};
+use crate::suite;
+use clap::Args;
+use std::path::PathBuf;
+use std::thread;
+
+/// Runs cases side by side and writes the leaderboard.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// Run only cases whose id contains one of these
+    #[arg(value_name = "FILTER")]
+    filters: Vec<String>,
+    /// A suite by name (see `ptsbench list`) or by the path of its .toml file; may be given more than once
+    #[arg(long = "suite", value_name = "NAME", default_value = "default")]
+    suites: Vec<String>,
+    /// How many cases run side by side, sharing the cores; the results do not depend on it [default: one a core]
+    #[arg(long, value_parser = positive)]
+    jobs: Option<usize>,
+    /// The folder of records and pages
+    #[arg(long, value_name = "DIR", default_value = "reports")]
+    out: PathBuf,
+    /// Compute cases anew whose record is there already
+    #[arg(long)]
+    force: bool,
+    /// Compare each record with its golden, as `cargo test` does
+    #[arg(long)]
+    check: bool,
+    #[command(flatten)]
+    device: DeviceArg,
+}
+
+impl Run {
+    pub(super) fn execute(&self) -> Result<(), CliError> {
+        let device = self.device.open()?;
+        let suites = suite::load("suites".as_ref(), &self.suites)?;
+        check_writable(&self.out).map_err(|source| CliError::Folder {
+            path: self.out.clone(),
+            source,
+        })?;
+        let options = Options {
+            folders: Folders {
+                reports: self.out.clone(),
+                golden: self.check.then(|| PathBuf::from("golden")),
+            },
+            jobs: self.jobs.unwrap_or_else(cores),
+            force: self.force,
+            filters: self.filters.clone(),
+        };
+        harness::listen()?;
+        let report = harness::run(&suites, &device, &options, &Console::new())?;
+        let page = harness::publish(&options.folders.results(), &self.out)?;
+        eprintln!(
+            "{} computed, {} stored before, {} failed, {} ignored; see {}",
+            report.computed,
+            report.resumed,
+            report.failed.len(),
+            report.ignored.len(),
+            page.display()
+        );
+        if interrupted() {
+            Err(CliError::Interrupted)
+        } else if report.failed.is_empty() {
+            Ok(())
+        } else {
+            Err(CliError::Failed(format!(
+                "{} cases failed",
+                report.failed.len()
+            )))
+        }
+    }
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}

@@ -1,0 +1,130 @@
+//! `ptsbench sparsify`.
+
+use super::CliError;
+use super::output::{Format, write};
+use super::subject::{SubjectArgs, positive, sparsity};
+use crate::case::Case;
+use crate::data::DataSpec;
+use crate::harness::{Console, listen};
+use crate::models;
+use crate::record::Record;
+use crate::registry::Spec;
+use crate::suite::{CaseSpec, Fold, Settings};
+use crate::weights::write_safetensors;
+use clap::Args;
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+A reconstruction is `none` or <granularity>-<input>-<correction>-<solver>, or several joined by commas:
+  granularity  single, layer, block
+  input        dense, sparse
+  correction   none, weight, bias, weight+bias
+  solver       adam, sgd, exact (single only); parameters as in adam(lr=0.003,decay=cosine,iterations=500)
+Example:
+  ptsbench sparsify --model resnet20 --weights resnet20.th --data cifar10:DIR --allocator erk \\
+      --reconstruction 'single-sparse-none-exact,block-sparse-none-adam' --sparsity 0.8 --output sparse.safetensors";
+
+/// Runs the whole pipeline on a checkpoint and writes the sparse one.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Sparsify {
+    #[command(flatten)]
+    subject: SubjectArgs,
+    /// Calibration and test data: `cifar10:DIR`, `cifar100:DIR` or `embedded:fashion-mnist`
+    #[arg(long, value_name = "FORMAT:DIR")]
+    data: DataSpec,
+    /// The allocator: uniform, er, erk, magnitude, l1norm, l2norm, lamp
+    #[arg(long)]
+    allocator: Spec,
+    /// The reconstruction, see below
+    #[arg(long)]
+    reconstruction: String,
+    /// The share of all prunable weights to be pruned, in [0, 1)
+    #[arg(long, value_parser = sparsity)]
+    sparsity: f64,
+    /// Steps of gradient descent a unit
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = positive)]
+    iterations: usize,
+    /// Samples a step
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive)]
+    batch_size: usize,
+    /// Calibration images
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = positive)]
+    calibration: usize,
+    /// Label-free copies added to the calibration images: `flip`, `shift`; may be given more than once
+    #[arg(long)]
+    augment: Vec<Spec>,
+    /// Whether batch norms are folded before or after allocation
+    #[arg(long, value_enum, default_value = "after-allocation")]
+    fold: Fold,
+    /// The seed of everything random
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Measure only the first N test images
+    #[arg(long, value_name = "N", value_parser = positive)]
+    limit: Option<usize>,
+    /// The sparse checkpoint to write (.safetensors), under the original parameter names
+    #[arg(long, value_name = "FILE")]
+    output: PathBuf,
+    /// Overwrite the output
+    #[arg(long)]
+    force: bool,
+    /// How to write the record
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+impl Sparsify {
+    pub(super) fn execute(&self) -> Result<(), CliError> {
+        if self.output.exists() && !self.force {
+            return Err(CliError::Exists(self.output.clone()));
+        }
+        let case = Case::resolve(self.spec()?)?;
+        let engine = self.subject.engine()?;
+        listen()?;
+        let watcher = Console::new().watch("sparsify");
+        let outcome = engine.run(&case, self.subject.allow(), &watcher)?;
+        drop(watcher);
+        let checkpoint = engine.checkpoint(&self.subject.weights)?;
+        let tensors = outcome.checkpoint.iter();
+        let named = tensors.map(|(name, tensor)| (name.as_str(), tensor));
+        write_safetensors(&self.output, named, checkpoint.metadata())?;
+        write(self.format, &outcome.record, text)
+    }
+
+    fn spec(&self) -> Result<CaseSpec, CliError> {
+        let family = models::family_of(&self.subject.model.name)?;
+        Ok(CaseSpec {
+            suite: "sparsify".to_owned(),
+            task: family.task().to_owned(),
+            dataset: self.data.dataset_name().to_owned(),
+            model: self.subject.model.to_string(),
+            weights: self.subject.weights.to_string(),
+            data: self.data.to_string(),
+            allocator: self.allocator.to_string(),
+            reconstruction: self.reconstruction.clone(),
+            sparsity: self.sparsity,
+            settings: Settings {
+                iterations: self.iterations,
+                batch_size: self.batch_size,
+                calibration: self.calibration,
+                augment: self.augment.iter().map(ToString::to_string).collect(),
+                fold: self.fold,
+                seed: self.seed,
+                limit: self.limit,
+            },
+        })
+    }
+}
+
+fn text(record: &Record) -> String {
+    let mut lines: Vec<String> = record
+        .metrics
+        .iter()
+        .map(|(name, m)| format!("{name}: dense {:.2}, sparse {:.2}", m.dense, m.sparse))
+        .collect();
+    lines.push(format!("{:.4} % pruned", 100.0 * record.sparsity.achieved));
+    lines.extend(record.notes.iter().map(|note| format!("note: {note}")));
+    lines.push(format!("{:.1} s", record.seconds.total));
+    lines.join("\n")
+}

@@ -1,0 +1,107 @@
+//! Options that several commands share.
+
+use super::CliError;
+use crate::data::DataSpec;
+use crate::pipeline::{Allow, Engine, Subject};
+use crate::registry::Spec;
+use crate::weights::WeightsSpec;
+use candle_core::Device;
+use clap::Args;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// Where to compute.
+#[derive(Debug, Args)]
+pub(super) struct DeviceArg {
+    /// Where to compute: `cpu` or `cuda:N`
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    device: String,
+}
+
+/// A network of the user's.
+#[derive(Debug, Args)]
+pub(super) struct SubjectArgs {
+    /// The model, see `ptsbench models`; parameters may be overridden: `resnet20(num_classes=100)`
+    #[arg(long)]
+    pub(super) model: Spec,
+    /// The checkpoint: a .safetensors, .pth, .pt or .th file, or `embedded:<name>`
+    #[arg(long, value_name = "FILE")]
+    pub(super) weights: WeightsSpec,
+    /// Allow tensors in the checkpoint that the model does not take
+    #[arg(long)]
+    allow_unused: bool,
+    #[command(flatten)]
+    device: DeviceArg,
+}
+
+impl DeviceArg {
+    /// Returns the device, which must be there: a GPU that was asked for is not replaced by the CPU.
+    pub(super) fn open(&self) -> Result<Device, CliError> {
+        let cuda = self.device.strip_prefix("cuda:").map(usize::from_str);
+        match (self.device.as_str(), cuda) {
+            ("cpu", _) => Ok(Device::Cpu),
+            ("cuda", _) => cuda_device(0),
+            (_, Some(Ok(ordinal))) => cuda_device(ordinal),
+            (other, _) => Err(CliError::Usage(format!(
+                "unknown device `{other}`, expected `cpu` or `cuda:N`"
+            ))),
+        }
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn cuda_device(ordinal: usize) -> Result<Device, CliError> {
+    Device::new_cuda(ordinal)
+        .map_err(|error| CliError::Device(format!("`cuda:{ordinal}` cannot be used: {error}")))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda_device(ordinal: usize) -> Result<Device, CliError> {
+    Err(CliError::Device(format!(
+        "`cuda:{ordinal}` cannot be used: this program was built without CUDA, build it with `cargo build --release --features cuda`"
+    )))
+}
+
+impl SubjectArgs {
+    /// Returns an engine on the device.
+    pub(super) fn engine(&self) -> Result<Engine, CliError> {
+        Ok(Engine::new(self.device.open()?, None))
+    }
+
+    /// Returns whether left-over tensors are allowed.
+    pub(super) fn allow(&self) -> Allow {
+        if self.allow_unused {
+            Allow::Unused
+        } else {
+            Allow::Nothing
+        }
+    }
+
+    /// Loads the network, and the data if given.
+    pub(super) fn load(
+        &self,
+        engine: &Engine,
+        data: Option<&DataSpec>,
+    ) -> Result<Arc<Subject>, CliError> {
+        crate::models::family_of(&self.model.name)?;
+        Ok(engine.subject(&self.model, &self.weights, data, self.allow())?)
+    }
+}
+
+/// Reads a rate.
+pub(super) fn sparsity(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
+    if (0.0..1.0).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err("expected a number in [0, 1)".to_owned())
+    }
+}
+
+/// Reads a number of at least one.
+pub(super) fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("expected a whole number of at least 1".to_owned()),
+        Ok(number) => Ok(number),
+    }
+}

@@ -1,0 +1,176 @@
+//! Running cases: one engine behind `cargo test` and `ptsbench run`.
+//!
+//! Each case runs in a thread pool of its own, so that cases run side by side without sharing threads. A record is stored as
+//! soon as it is there, before it is compared with its golden; a case that fails or panics harms no other.
+
+mod console;
+mod publish;
+mod run;
+mod signal;
+mod trial;
+
+pub use console::Console;
+pub use publish::{PublishError, publish};
+pub use run::{Options, Report, run};
+pub use signal::{interrupted, listen};
+pub use trial::trials;
+
+use crate::case::{Case, CaseError};
+use crate::golden::{self, GoldenError};
+use crate::metrics::{Direction, METRICS};
+use crate::pipeline::{Allow, Engine};
+use crate::progress::Progress;
+use crate::record::{Record, Scale, Store, StoreError};
+use candle_core::Device;
+use rayon::ThreadPoolBuilder;
+use std::error::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+/// Where results lie.
+#[derive(Debug, Clone)]
+pub struct Folders {
+    /// The leaderboard's folder; records are below it.
+    pub reports: PathBuf,
+    /// Accepted results, if records are to be compared with them.
+    pub golden: Option<PathBuf>,
+}
+
+impl Folders {
+    /// Returns the folder of records.
+    pub fn results(&self) -> PathBuf {
+        self.reports.join("results")
+    }
+
+    /// Returns the folder of dense baselines.
+    fn cache(&self) -> PathBuf {
+        self.reports.join("cache")
+    }
+}
+
+/// What runs single cases.
+#[derive(Debug)]
+pub struct Harness {
+    engine: Engine,
+    store: Store,
+    golden: Option<PathBuf>,
+    /// Whether stored records are computed anew.
+    force: bool,
+    /// The threads of one case.
+    threads: usize,
+}
+
+/// What became of a case.
+#[derive(Debug)]
+pub struct Done {
+    /// The result.
+    pub record: Record,
+    /// Whether it had been stored by an earlier run.
+    pub resumed: bool,
+}
+
+/// A case without an acceptable result.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// It failed.
+    #[error(transparent)]
+    Case(#[from] CaseError),
+    /// Its record cannot be stored.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its record differs from its golden.
+    #[error(transparent)]
+    Golden(#[from] GoldenError),
+    /// A thread pool cannot be made.
+    #[error(transparent)]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// It panicked, which is a defect of this program.
+    #[error("the case panicked, which is a defect of ptsbench: {0}")]
+    Panic(String),
+}
+
+impl Harness {
+    /// Makes a harness whose cases use `threads` threads each.
+    pub fn new(device: Device, folders: &Folders, force: bool, threads: usize) -> Self {
+        Self {
+            engine: Engine::new(device, Some(folders.cache())),
+            store: Store::new(folders.results()),
+            golden: folders.golden.clone(),
+            force,
+            threads: threads.max(1),
+        }
+    }
+
+    /// Runs a case, or takes its record from an earlier run; compares it with its golden.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn run(&self, case: &Case, progress: &dyn Progress) -> Result<Done, Failure> {
+        let pool = ThreadPoolBuilder::new().num_threads(self.threads).build()?;
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            pool.install(|| self.compute(case, progress))
+        }))
+        .unwrap_or_else(|panic| Err(Failure::Panic(message_of(panic.as_ref()))))?;
+        if let Some(root) = &self.golden {
+            golden::check(&done.record, root, scale)?;
+        }
+        Ok(done)
+    }
+
+    fn compute(&self, case: &Case, progress: &dyn Progress) -> Result<Done, Failure> {
+        let key = self.engine.key(case)?;
+        // A stored record that cannot be used is overwritten by the new one.
+        let stored = self.store.load(&case.spec.id(), &key).ok().flatten();
+        if let Some(record) = stored.filter(|_| !self.force) {
+            return Ok(Done {
+                record,
+                resumed: true,
+            });
+        }
+        let outcome = self.engine.run(case, Allow::Nothing, progress)?;
+        self.store.save(&outcome.record)?;
+        Ok(Done {
+            record: outcome.record,
+            resumed: false,
+        })
+    }
+}
+
+/// Returns how values of a metric are judged.
+pub fn scale(metric: &str) -> Scale {
+    METRICS.find(metric).map_or_else(
+        |_| Scale::default(),
+        |metric| Scale {
+            unit: metric.unit,
+            higher_is_better: metric.direction == Direction::HigherIsBetter,
+            tolerance: metric.tolerance,
+        },
+    )
+}
+
+/// Returns an error with all its causes, joined by colons.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// Checks that results can be written to `folder`, before hours of work go into them.
+///
+/// # Errors
+/// What the file system says.
+pub fn check_writable(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    tempfile::tempfile_in(folder).map(|_| ())
+}
+
+fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}

@@ -1,0 +1,30 @@
+//! From stored records to the leaderboard.
+
+use super::{chain, scale};
+use crate::leaderboard::{self, LeaderboardError};
+use crate::record::{Store, StoreError};
+use std::path::{Path, PathBuf};
+
+/// A leaderboard that cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The records cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The page cannot be written.
+    #[error(transparent)]
+    Leaderboard(#[from] LeaderboardError),
+}
+
+/// Renders `<out>/index.html` from the records below `results`, and returns its path. Records that cannot be used are
+/// named on stderr.
+///
+/// # Errors
+/// [`PublishError`].
+pub fn publish(results: &Path, out: &Path) -> Result<PathBuf, PublishError> {
+    let loaded = Store::new(results).load_all()?;
+    for problem in &loaded.problems {
+        eprintln!("warning: {}", chain(problem));
+    }
+    Ok(leaderboard::write(&loaded, scale, out)?)
+}

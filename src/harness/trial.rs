@@ -1,0 +1,29 @@
+//! Cases as tests of libtest-mimic.
+
+use super::{Harness, chain};
+use crate::progress::Progress;
+use crate::suite::{Entry, Suite};
+use libtest_mimic::{Failed, Trial};
+use std::sync::Arc;
+
+/// Returns one test a case, named by its id. What cannot run here is marked as ignored when it is listed.
+pub fn trials(suites: Vec<Suite>, harness: &Arc<Harness>) -> Vec<Trial> {
+    suites
+        .into_iter()
+        .flat_map(|suite| suite.entries)
+        .map(|entry| trial(entry, harness.clone()))
+        .collect()
+}
+
+fn trial(entry: Entry, harness: Arc<Harness>) -> Trial {
+    let Entry { case, ignored } = entry;
+    let (id, absent) = (case.spec.id(), ignored.is_some());
+    let run = move || match ignored {
+        Some(reason) => Err(Failed::from(reason)),
+        None => match harness.run(&case, &() as &dyn Progress) {
+            Ok(_) => Ok(()),
+            Err(failure) => Err(Failed::from(chain(&failure))),
+        },
+    };
+    Trial::test(id, run).with_ignored_flag(absent)
+}
