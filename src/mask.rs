@@ -1,7 +1,9 @@
 //! Masks: which weights of a layer survive.
 //!
 //! Within a layer the weights of least magnitude are pruned, exactly as many as the allocation says; among equals, those of
-//! lower index. A mask is thus a function of weights and allocation alone.
+//! lower index. A mask is thus a function of weights and allocation alone. (The reference implementation drops every weight
+//! that ties with the threshold, and truncates products that rounding left just below a whole number, so that it keeps a
+//! weight or two less in some layers.)
 
 use crate::allocate::{Allocation, LayerWeights, smallest};
 use candle_core::{DType, Device, Result as CandleResult, Tensor};

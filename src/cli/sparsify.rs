@@ -55,7 +55,7 @@ pub(super) struct Sparsify {
     #[arg(long)]
     augment: Vec<Spec>,
     /// Whether batch norms are folded before or after allocation
-    #[arg(long, value_enum, default_value = "after-allocation")]
+    #[arg(long, value_enum, default_value = "before-allocation")]
     fold: Fold,
     /// The seed of everything random
     #[arg(long, default_value_t = 0)]

@@ -53,10 +53,10 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fold {
-    /// Allocation sees folded weights.
+    /// Allocation sees folded weights, as masks do.
+    #[default]
     BeforeAllocation,
     /// Allocation sees the weights of the checkpoint.
-    #[default]
     AfterAllocation,
 }
 

@@ -12,9 +12,9 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 ASSETS = HERE.parent.parent / "assets"
 CHECKPOINTS = ASSETS / "checkpoints"
-# Importable from here on: the modules beside the checkpoints. Appended, because a script of this
-# folder may carry the name of one of them.
-sys.path.append(str(CHECKPOINTS))
+# The modules beside the checkpoints are importable from here on, before this folder's own, for
+# both have a models.py.
+sys.path.insert(0, str(CHECKPOINTS))
 
 
 def digits(array: np.ndarray) -> Union[float, List[Any]]:
@@ -25,11 +25,13 @@ def digits(array: np.ndarray) -> Union[float, List[Any]]:
 
 
 def write_json(path: Path, document: Dict[str, Any]) -> None:
-    """Write indented JSON with each innermost list on one line."""
+    """Write indented JSON, with what is short and each list of numbers on one line."""
 
     def render(value: Any, indent: str) -> str:
         deeper = indent + "  "
-        if isinstance(value, dict) and value:
+        if len(json.dumps(value)) <= 80:
+            return json.dumps(value)
+        if isinstance(value, dict):
             rows = [f"{json.dumps(k)}: {render(v, deeper)}" for k, v in value.items()]
             return "{\n" + ",\n".join(deeper + row for row in rows) + f"\n{indent}}}"
         if isinstance(value, list) and any(isinstance(v, (dict, list)) for v in value):

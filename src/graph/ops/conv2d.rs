@@ -56,6 +56,19 @@ impl Conv2d {
         self
     }
 
+    fn check(&self) -> std::result::Result<(), OpError> {
+        for (what, number) in [
+            ("a kernel", self.kernel),
+            ("a stride", self.stride),
+            ("a dilation", self.dilation),
+            ("a number of groups", self.groups),
+        ] {
+            expect_size(what, number.max(1), number)?;
+        }
+        expect_size("channels over after grouping", 0, self.in_channels % self.groups)?;
+        expect_size("channels over after grouping", 0, self.out_channels % self.groups)
+    }
+
     fn side(&self, size: usize) -> std::result::Result<usize, OpError> {
         let window = self.dilation * (self.kernel - 1) + 1;
         let size = size + 2 * self.padding;
@@ -121,7 +134,7 @@ impl Operator for Conv2d {
     fn params(&self) -> Vec<ParamDecl> {
         let shape = [
             self.out_channels,
-            self.in_channels / self.groups,
+            self.in_channels / self.groups.max(1),
             self.kernel,
             self.kernel,
         ];
@@ -135,6 +148,7 @@ impl Operator for Conv2d {
     fn shape(&self, inputs: &[&Shape]) -> std::result::Result<Shape, OpError> {
         let [channels, h, w] = only(inputs)?.exactly()?;
         expect_size("channels", self.in_channels, channels)?;
+        self.check()?;
         Ok([self.out_channels, self.side(h)?, self.side(w)?].into())
     }
 

@@ -113,9 +113,11 @@ impl<'p, 'a> Descent<'p, 'a> {
             let Some(gradient) = gradients.get(var) else {
                 continue;
             };
+            // Undetached, a moment would keep the activations of every step that it averages.
+            let gradient = gradient.detach();
             let gradient = match mask {
                 Some(mask) => (gradient * *mask)?,
-                None => gradient.clone(),
+                None => gradient,
             };
             let step = rule.step(index, &gradient, lr)?;
             var.set(&(var.as_tensor() - step)?)?;

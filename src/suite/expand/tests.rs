@@ -71,14 +71,14 @@ fn sections_override_settings_and_pick_models() {
         allocators = ["erk"]
         reconstructions = ["none"]
         sparsities = [0.5]
-        settings = { calibration = 12, fold = "before-allocation" }
+        settings = { calibration = 12, fold = "after-allocation" }
         "#,
     )
     .unwrap();
     let settings = &suite.entries[0].case.spec.settings;
     assert_eq!(suite.entries.len(), 1);
     assert_eq!((settings.iterations, settings.calibration), (7, 12));
-    assert_eq!(settings.fold, super::super::Fold::BeforeAllocation);
+    assert_eq!(settings.fold, super::super::Fold::AfterAllocation);
 }
 
 #[test]

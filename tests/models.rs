@@ -1,0 +1,231 @@
+//! Every model against its peer: the same weights and input give the same numbers as in PyTorch.
+//!
+//! `tests/reference/models.py` made the numbers; weights come from a generator that both sides compute.
+
+use candle_core::{Device, Tensor};
+use ptsbench::graph::{BatchNormFolding, GRANULARITIES, Graph, Param, Role, Weights};
+use ptsbench::models::{self, Model};
+use ptsbench::registry::{Named, Spec};
+use serde::Deserialize;
+use std::collections::BTreeSet;
+
+#[derive(Deserialize)]
+struct Reference {
+    models: Vec<Peer>,
+}
+
+#[derive(Deserialize)]
+struct Peer {
+    model: String,
+    input: [usize; 4],
+    classes: usize,
+    parameters: usize,
+    /// Of convolutions and linear layers, for one image.
+    macs: u64,
+    prunable: Vec<Layer>,
+    logits: Vec<Vec<f64>>,
+}
+
+#[derive(Deserialize)]
+struct Layer {
+    name: String,
+    shape: Vec<usize>,
+}
+
+impl Peer {
+    fn build(&self) -> Model {
+        let [_, channels, side, _] = self.input;
+        let (name, classes) = (&self.model, self.classes);
+        let spec = format!("{name}(in_chans={channels},num_classes={classes},img_size={side})");
+        models::build(&spec.parse().unwrap()).unwrap()
+    }
+}
+
+fn peers() -> Vec<Peer> {
+    let text = include_str!("reference/models.json");
+    serde_json::from_str::<Reference>(text).unwrap().models
+}
+
+/// The generator of `models.py`: numbers in [0, 1) from a name.
+fn uniform(name: &str, count: usize) -> Vec<f64> {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in name.bytes() {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+    }
+    let element = |i: usize| {
+        let step = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(i as u64 + 1);
+        let mut z = hash.wrapping_add(step);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^= z >> 31;
+        (z >> 40) as f64 / f64::from(1 << 24)
+    };
+    (0..count).map(element).collect()
+}
+
+fn parameter(param: &Param) -> Tensor {
+    let fan_in = param.numel() as f64 / param.shape[0] as f64;
+    let value = |u: f64| {
+        let v = match (param.role, param.name.rsplit('.').next().unwrap()) {
+            (_, "running_var") => 0.5 + u,
+            (Role::Weight, _) => (2.0 * u - 1.0) * (3.0 / fan_in).sqrt(),
+            (_, "weight") => 0.5 + u,
+            _ => (2.0 * u - 1.0) * 0.1,
+        };
+        v as f32
+    };
+    let values: Vec<f32> = uniform(&param.name, param.numel())
+        .into_iter()
+        .map(value)
+        .collect();
+    Tensor::from_vec(values, param.shape.as_slice(), &Device::Cpu).unwrap()
+}
+
+fn weights(graph: &Graph) -> Weights {
+    let tensors = graph.params().map(|(_, param)| parameter(param)).collect();
+    Weights::new(graph, tensors).unwrap()
+}
+
+fn input(shape: [usize; 4]) -> Tensor {
+    let values = uniform("input", shape.iter().product());
+    let values: Vec<f32> = values.into_iter().map(|u| (2.0 * u - 1.0) as f32).collect();
+    Tensor::from_vec(values, &shape, &Device::Cpu).unwrap()
+}
+
+fn run(graph: &Graph, weights: &Weights, input: &Tensor) -> Vec<Vec<f32>> {
+    let given = [(graph.inputs()[0], input.clone())];
+    let outputs = graph.run(weights, &given, graph.outputs()).unwrap();
+    outputs[0].to_vec2().unwrap()
+}
+
+fn assert_close(model: &str, found: &[Vec<f32>], expected: &[Vec<f64>]) {
+    let scale = expected
+        .iter()
+        .flatten()
+        .fold(0.0, |m: f64, v| m.max(v.abs()));
+    for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
+        let error = (f64::from(*found) - expected).abs() / scale;
+        assert!(error < 1e-4, "{model}: {found} instead of {expected}");
+    }
+}
+
+#[test]
+fn outputs_equal_the_peers_with_and_without_batch_norms() {
+    for peer in peers() {
+        let graph = peer.build().graph;
+        let (weights, input) = (weights(&graph), input(peer.input));
+        assert_close(&peer.model, &run(&graph, &weights, &input), &peer.logits);
+        let folding = BatchNormFolding::of(&graph);
+        let folded = folding.fold(&weights).unwrap();
+        let found = run(folding.graph(), &folded, &input);
+        assert_close(&format!("{} folded", peer.model), &found, &peer.logits);
+        let unfolded = folding.unfold(&folded).unwrap();
+        let found = run(&graph, &unfolded, &input);
+        assert_close(&format!("{} unfolded", peer.model), &found, &peer.logits);
+    }
+}
+
+#[test]
+fn sizes_and_layers_equal_the_peers() {
+    for peer in peers() {
+        let graph = peer.build().graph;
+        assert_eq!(graph.parameter_count(), peer.parameters, "{}", peer.model);
+        let macs: u64 = graph.prunable().map(|(_, node)| graph.macs_of(node)).sum();
+        assert_eq!(macs, peer.macs, "{}", peer.model);
+        let found: BTreeSet<_> = graph
+            .prunable()
+            .map(|(id, node)| {
+                (
+                    node.name.clone(),
+                    graph.param(graph.weight_of(id)).shape.clone(),
+                )
+            })
+            .collect();
+        let expected: BTreeSet<_> = peer
+            .prunable
+            .into_iter()
+            .map(|l| (l.name, l.shape))
+            .collect();
+        assert_eq!(found, expected, "{}", peer.model);
+    }
+}
+
+#[test]
+fn every_family_has_a_peer() {
+    let covered: BTreeSet<&str> = peers().iter().map(|peer| peer.build().family).collect();
+    for family in models::FAMILIES.iter() {
+        assert!(covered.contains(family.name()), "{}", family.name());
+    }
+}
+
+#[test]
+fn every_prunable_layer_lies_in_exactly_one_unit() {
+    for name in models::names() {
+        let model = models::build(&Spec::plain(name)).unwrap();
+        for graph in [&model.graph, BatchNormFolding::of(&model.graph).graph()] {
+            let layers: Vec<_> = graph.prunable().map(|(id, _)| id).collect();
+            for granularity in GRANULARITIES.iter() {
+                let units = granularity.units(graph);
+                let mut covered: Vec<_> = units.iter().flat_map(|u| u.layers.clone()).collect();
+                covered.sort_unstable();
+                assert_eq!(covered, layers, "{name} {}", granularity.name());
+                let names: BTreeSet<_> = units.iter().map(|u| &u.name).collect();
+                assert_eq!(names.len(), units.len(), "{name} {}", granularity.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn replaying_units_equals_the_full_run() {
+    for peer in peers().into_iter().filter(|peer| peer.input[2] < 64) {
+        let graph = peer.build().graph;
+        let (weights, input) = (weights(&graph), input(peer.input));
+        let given = [(graph.inputs()[0], input)];
+        for granularity in GRANULARITIES.iter() {
+            for unit in granularity.units(&graph) {
+                let taps: Vec<_> = unit.inputs.iter().copied().chain([unit.output]).collect();
+                let mut tapped = graph.run(&weights, &given, &taps).unwrap();
+                let full = tapped.pop().unwrap();
+                let captured: Vec<_> = unit.inputs.iter().copied().zip(tapped).collect();
+                let replayed = graph.run(&weights, &captured, &[unit.output]).unwrap();
+                let gap = (&replayed[0] - full)
+                    .unwrap()
+                    .abs()
+                    .unwrap()
+                    .max_all()
+                    .unwrap();
+                let gap = gap.to_scalar::<f32>().unwrap();
+                assert!(gap == 0.0, "{} {}: {gap}", peer.model, unit.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn names_are_unique() {
+    let names: Vec<&str> = models::names().collect();
+    let distinct: BTreeSet<&str> = names.iter().copied().collect();
+    assert_eq!(distinct.len(), names.len());
+}
+
+#[test]
+fn bad_parameters_say_why() {
+    for (spec, why) in [
+        (
+            "resnet21",
+            "unknown model `resnet21`, did you mean `resnet20`",
+        ),
+        (
+            "resnet20(depth=3)",
+            "bad parameters in model `resnet20(depth=3)`",
+        ),
+        ("vit_micro_patch4_28(num_heads=5)", "cannot be built"),
+        ("vit_micro_patch4_28(img_size=3)", "cannot be built"),
+    ] {
+        let message = models::build(&spec.parse().unwrap())
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains(why), "{spec}: {message}");
+    }
+}
