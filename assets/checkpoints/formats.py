@@ -39,7 +39,7 @@ def load_split(data: Path, split: str) -> Tuple[np.ndarray, np.ndarray]:
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
-    """Write unsigned bytes as a gzipped idx file without a time stamp, by zopfli if there is one."""
+    """Write unsigned bytes as a gzipped idx file without a time stamp, by zopfli if it is there."""
     if array.dtype != np.uint8:
         raise ValueError("idx files hold unsigned bytes here")
     header = struct.pack(f">HBB{array.ndim}I", 0, 0x08, array.ndim, *array.shape)

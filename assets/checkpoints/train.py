@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Train one of the embedded Fashion-MNIST checkpoints and store it as f16 ``.safetensors``.
 
-Trains on all 60,000 training images for a fixed number of epochs, with random horizontal flips
-and shifts by up to --shift pixels. The last weights are the result: nothing is selected, and the test
+Trains on all 60,000 training images for a fixed number of epochs, with random horizontal flips and
+shifts by up to --shift pixels. The last weights are the result: nothing is selected, and the test
 images are read only afterwards, to report the accuracy of the f32 weights and of the stored file.
 
 ResNet and MobileNetV2 use SGD with Nesterov momentum and a one-cycle schedule, the Vision

@@ -1,7 +1,7 @@
 //! From stored records to the leaderboard.
 
 use super::{chain, scale};
-use crate::leaderboard::{self, LeaderboardError};
+use crate::leaderboard;
 use crate::record::{Store, StoreError};
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ pub enum PublishError {
     Store(#[from] StoreError),
     /// The page cannot be written.
     #[error(transparent)]
-    Leaderboard(#[from] LeaderboardError),
+    Leaderboard(#[from] leaderboard::WriteError),
 }
 
 /// Renders `<out>/index.html` from the records below `results`, and returns its path. Records that cannot be used are
@@ -26,5 +26,5 @@ pub fn publish(results: &Path, out: &Path) -> Result<PathBuf, PublishError> {
     for problem in &loaded.problems {
         eprintln!("warning: {}", chain(problem));
     }
-    Ok(leaderboard::write(&loaded, scale, out)?)
+    Ok(leaderboard::write(&loaded, out, scale)?)
 }

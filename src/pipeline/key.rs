@@ -16,9 +16,10 @@ pub(super) fn of_case(spec: &CaseSpec, weights: &str, data: &str) -> String {
     of(&json!({"spec": spec, "weights": weights, "data": data}))
 }
 
-/// Returns the hash of a value, of the record's format and of this program's version.
+/// Returns the hash of a value, of the record's format and of this program.
 pub(super) fn of(value: &Value) -> String {
-    let all = json!({"schema": SCHEMA, "version": env!("CARGO_PKG_VERSION"), "of": value});
+    let program = [env!("CARGO_PKG_VERSION"), env!("PTSBENCH_SOURCES")];
+    let all = json!({"schema": SCHEMA, "program": program, "of": value});
     blake3::hash(all.to_string().as_bytes())
         .to_hex()
         .to_string()

@@ -7,8 +7,8 @@ published in its pretrained_models: resnet20-12fca82f.th and resnet56-4bfd9763.t
 of a ``state_dict`` whose keys begin with ``module.``. Their input is RGB / 255, normalised by
 the mean 0.485 0.456 0.406 and the standard deviation 0.229 0.224 0.225.
 
-The images are those of a test_batch.bin in CIFAR-10's binary layout, of which each record is a label
-byte and 3,072 bytes, channel-major. The numbers in cifar.json belong to the file whose SHA-256 is
+The images are those of a test_batch.bin in CIFAR-10's binary layout, of which each record is a
+label byte and 3,072 bytes, channel-major. The numbers in cifar.json belong to the file whose SHA-256 is
 there: it holds 5,000 of the test images in a version that went through JPEG, on which accuracy
 is about ten points below that on the originals.
 

@@ -12,8 +12,8 @@ of h + (i + 1) * 0x9E3779B97F4A7C15 modulo 2^64, and u = (z >> 40) / 2^24, so th
 * ``*.weight`` of rank 1, which are the scales of norms: 0.5 + u;
 * all others, which are biases and embeddings: (2 u - 1) * 0.1.
 
-The input is called "input" and is 2 u - 1, for a batch of two images. All of this is computed in f64
-and rounded to f32 at the end.
+The input is called "input" and is 2 u - 1, for a batch of two images. All of this is computed in
+f64 and rounded to f32 at the end.
 
 Logits are computed in f32 and in evaluation mode; ``f32_deviation`` is the largest difference from
 the same network run in f64, as a measure of the rounding to expect. ``parameters`` leaves buffers

@@ -65,8 +65,16 @@ impl Conv2d {
         ] {
             expect_size(what, number.max(1), number)?;
         }
-        expect_size("channels over after grouping", 0, self.in_channels % self.groups)?;
-        expect_size("channels over after grouping", 0, self.out_channels % self.groups)
+        expect_size(
+            "channels over after grouping",
+            0,
+            self.in_channels % self.groups,
+        )?;
+        expect_size(
+            "channels over after grouping",
+            0,
+            self.out_channels % self.groups,
+        )
     }
 
     fn side(&self, size: usize) -> std::result::Result<usize, OpError> {
