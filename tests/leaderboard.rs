@@ -224,10 +224,10 @@ fn names_cannot_inject() {
             &mut record.notes[0],
             &mut record.layers[0].name,
             &mut record.units[0].name,
-            &mut record.units[0].layers[0],
         ] {
             hostile.clone_into(field);
         }
+        hostile.clone_into(&mut record.units[0].layers[0]);
         record.model += hostile;
         record.allocator += hostile;
         record.reconstruction += hostile;

@@ -2,7 +2,7 @@
 
 use super::chart::Bars;
 use super::format::{Figure, bytes, duration, number, percent};
-use crate::record::{Environment, Record, Scale, Unit};
+use crate::record::{Environment, Layer, Metric, Record, Scale, Unit};
 use serde::Serialize;
 
 /// A row of the table.
@@ -100,9 +100,13 @@ pub(super) fn case_row<'a>(record: &'a Record, scale: &impl Fn(&str) -> Scale) -
         relative: Figure::new(relative(rho), rho.unwrap_or(f64::NAN)),
         seconds: Figure::new(duration(record.seconds.total), record.seconds.total),
         search: record.case.to_lowercase(),
-        metrics: metric_rows(record, scale),
+        metrics: record
+            .metrics
+            .iter()
+            .map(|(name, metric)| metric_row(name, metric, scale(name)))
+            .collect(),
         rates: rates(record),
-        layers: layer_rows(record),
+        layers: record.layers.iter().map(layer_row).collect(),
         units: record.units.iter().map(unit_row).collect(),
         facts: facts(record),
         notes: &record.notes,
@@ -116,23 +120,19 @@ fn relative(rho: Option<f64>) -> String {
     rho.map_or(ABSENT.to_owned(), |rho| percent(rho, 2))
 }
 
-fn metric_rows<'a>(record: &'a Record, scale: &impl Fn(&str) -> Scale) -> Vec<MetricRow<'a>> {
-    let row = |(name, metric): (&'a str, &crate::record::Metric)| {
-        let scale = scale(name);
-        MetricRow {
-            name,
-            unit: scale.unit,
-            better: if scale.higher_is_better {
-                "higher is better"
-            } else {
-                "lower is better"
-            },
-            dense: number(metric.dense),
-            sparse: number(metric.sparse),
-            relative: relative(metric.relative),
-        }
-    };
-    record.metrics.iter().map(row).collect()
+fn metric_row<'a>(name: &'a str, metric: &Metric, scale: Scale) -> MetricRow<'a> {
+    MetricRow {
+        name,
+        unit: scale.unit,
+        better: if scale.higher_is_better {
+            "higher is better"
+        } else {
+            "lower is better"
+        },
+        dense: number(metric.dense),
+        sparse: number(metric.sparse),
+        relative: relative(metric.relative),
+    }
 }
 
 fn rates(record: &Record) -> Bars {
@@ -144,22 +144,13 @@ fn rates(record: &Record) -> Bars {
     Bars::new(bars, record.sparsity.achieved)
 }
 
-fn layer_rows(record: &Record) -> Vec<LayerRow<'_>> {
-    let row = |layer| {
-        let crate::record::Layer {
-            name,
-            numel,
-            pruned,
-            sparsity,
-        } = layer;
-        LayerRow {
-            name,
-            numel: *numel,
-            pruned: *pruned,
-            rate: percent(*sparsity, 1),
-        }
-    };
-    record.layers.iter().map(row).collect()
+fn layer_row(layer: &Layer) -> LayerRow<'_> {
+    LayerRow {
+        name: &layer.name,
+        numel: layer.numel,
+        pruned: layer.pruned,
+        rate: percent(layer.sparsity, 1),
+    }
 }
 
 fn unit_row(unit: &Unit) -> UnitRow<'_> {
@@ -267,7 +258,7 @@ mod tests {
         assert_eq!(row.relative.sort, "0.75");
         assert_eq!(row.layers[1].rate, "94.4");
         assert_eq!(row.units[0].ratio, "25.0");
-        assert!(row.rates.bars[0].title.contains("conv1: 50.0 % of 1000"));
+        assert!(row.rates.columns[0].title.contains("conv1: 50.0 % of 1000"));
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(super) struct Tick {
 
 impl Axis {
     const MOST_TICKS: f64 = 6.0;
+    /// Values closer than this are not drawn apart: it would make much of nothing.
+    const LEAST_SPAN: f64 = 0.02;
 
     /// Makes an axis that holds all `values`, which are finite and at least one.
     pub(super) fn around(values: impl IntoIterator<Item = f64>) -> Self {
@@ -28,7 +30,7 @@ impl Axis {
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
                 (low.min(v), high.max(v))
             });
-        let span = (high - low).max(1e-3);
+        let span = (high - low).max(Self::LEAST_SPAN);
         let rough = 10_f64.powf((span / Self::MOST_TICKS).log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0]
             .map(|factor| factor * rough)
@@ -47,7 +49,7 @@ impl Axis {
 
     /// Returns the grid between two coordinates, labelled in percent.
     pub(super) fn ticks(self, range: [f64; 2]) -> Vec<Tick> {
-        let decimals = if self.step < 0.01 { 1 } else { 0 };
+        let decimals = usize::from(self.step < 0.01);
         let count = ((self.high - self.low) / self.step).round() as usize;
         (0..=count)
             .map(|index| self.low + index as f64 * self.step)
@@ -84,7 +86,7 @@ pub(super) struct Bars {
     pub(super) width: usize,
     pub(super) height: usize,
     pub(super) bar: usize,
-    pub(super) bars: Vec<Bar>,
+    pub(super) columns: Vec<Bar>,
     /// The height at which the line lies.
     pub(super) line: String,
 }
@@ -96,7 +98,7 @@ impl Bars {
     /// Makes a bar of each `(share, title)`, and a line at the share `line`.
     pub(super) fn new(shares: impl IntoIterator<Item = (f64, String)>, line: f64) -> Self {
         let top = |share: f64| (1.0 - share.clamp(0.0, 1.0)) * Self::HEIGHT as f64;
-        let bars: Vec<Bar> = shares
+        let columns: Vec<Bar> = shares
             .into_iter()
             .enumerate()
             .map(|(index, (share, title))| Bar {
@@ -107,11 +109,11 @@ impl Bars {
             })
             .collect();
         Self {
-            width: bars.len() * Self::PITCH,
+            width: columns.len() * Self::PITCH,
             height: Self::HEIGHT,
             bar: Self::PITCH - 2,
             line: coordinate(top(line)),
-            bars,
+            columns,
         }
     }
 }
@@ -124,8 +126,8 @@ pub(super) struct Strip {
 }
 
 impl Strip {
-    /// The coordinates of the axis in a drawing 200 wide.
-    pub(super) const RANGE: [f64; 2] = [6.0, 194.0];
+    /// The coordinates of the axis, in percent of the width.
+    pub(super) const RANGE: [f64; 2] = [3.0, 97.0];
 
     pub(super) fn new(axis: Axis, values: &[f64], overall: f64) -> Self {
         let place = |value| coordinate(axis.place(value, Self::RANGE));
@@ -250,11 +252,11 @@ impl Series {
 /// Returns the outline of a symbol about a point: shapes tell lines apart where colours do not.
 pub(super) fn symbol(index: usize, [x, y]: [f64; 2]) -> String {
     let (x, y) = (coordinate(x), coordinate(y));
-    let outline = match index {
+    let outline = match index % 4 {
         _ if index >= Series::COLOURS => "m-2,0a2,2 0 1,0 4,0a2,2 0 1,0 -4,0z",
-        _ if index % 4 == 0 => "m-3.6,0a3.6,3.6 0 1,0 7.2,0a3.6,3.6 0 1,0 -7.2,0z",
-        _ if index % 4 == 1 => "m-3.2,-3.2h6.4v6.4h-6.4z",
-        _ if index % 4 == 2 => "m0,-4.2l4,7h-8z",
+        0 => "m-3.6,0a3.6,3.6 0 1,0 7.2,0a3.6,3.6 0 1,0 -7.2,0z",
+        1 => "m-3.2,-3.2h6.4v6.4h-6.4z",
+        2 => "m0,-4.2l4,7h-8z",
         _ => "m0,-4.4l4.4,4.4l-4.4,4.4l-4.4,-4.4z",
     };
     format!("M{x},{y}{outline}")
@@ -269,7 +271,7 @@ mod tests {
         for (values, labels) in [
             (vec![0.62, 0.97], "60 70 80 90 100"),
             (vec![0.941, 0.985], "94 95 96 97 98 99"),
-            (vec![0.5], "50.0 50.1"),
+            (vec![0.5], "50.0 50.5"),
             (vec![0.0, 1.0], "0 20 40 60 80 100"),
         ] {
             let axis = Axis::around(values.clone());
@@ -288,16 +290,16 @@ mod tests {
     #[test]
     fn values_are_placed_in_proportion() {
         let axis = Axis::around([0.0, 1.0]);
-        assert_eq!(axis.place(0.25, [100.0, 0.0]), 75.0);
+        assert!((axis.place(0.25, [100.0, 0.0]) - 75.0).abs() < 1e-12);
         let strip = Strip::new(axis, &[0.0, 1.0], 0.5);
-        assert_eq!(strip.values, ["6.0", "194.0"]);
-        assert_eq!(strip.overall, "100.0");
+        assert_eq!(strip.values, ["3.0", "97.0"]);
+        assert_eq!(strip.overall, "50.0");
     }
 
     #[test]
     fn bars_stand_on_the_ground() {
         let bars = Bars::new([(0.5, "a".to_owned()), (1.0, "b".to_owned())], 0.75);
-        let heights: Vec<[&str; 2]> = bars.bars.iter().map(|b| [&*b.y, &*b.height]).collect();
+        let heights: Vec<[&str; 2]> = bars.columns.iter().map(|b| [&*b.y, &*b.height]).collect();
         assert_eq!(heights, [["36.0", "36.0"], ["0.0", "72.0"]]);
         assert_eq!((bars.line.as_str(), bars.width), ("18.0", 18));
     }

@@ -37,7 +37,8 @@ struct RankingView<'a> {
     rows: Vec<RankRow<'a>>,
     unranked: Vec<(&'a str, String)>,
     all: usize,
-    rest: usize,
+    /// Whether some techniques have no colour of their own.
+    grey: bool,
     charts: Vec<Lines>,
 }
 
@@ -50,7 +51,6 @@ struct RankRow<'a> {
     strip: Strip,
     cases: usize,
     covered: usize,
-    missing: usize,
     class: String,
     symbol: String,
 }
@@ -91,16 +91,22 @@ impl<'a> Page<'a> {
 fn headline(records: &[Record], failed: usize, ignored: usize) -> Vec<Fact> {
     let distinct =
         |field: fn(&Record) -> &str| records.iter().map(field).collect::<BTreeSet<_>>().len();
-    let fact = |label: &str, count: usize| Fact::new(label, count.to_string());
+    let fact = |number: usize, one: &str, many: &str| {
+        Fact::new(if number == 1 { one } else { many }, number.to_string())
+    };
     vec![
-        fact("cases", records.len()),
-        fact("suites", distinct(|r| &r.suite)),
-        fact("data sets", distinct(|r| &r.dataset)),
-        fact("models", distinct(|r| &r.model)),
-        fact("allocators", distinct(|r| &r.allocator)),
-        fact("reconstructions", distinct(|r| &r.reconstruction)),
-        fact("failed", failed),
-        fact("ignored", ignored),
+        fact(records.len(), "case", "cases"),
+        fact(distinct(|r| &r.suite), "suite", "suites"),
+        fact(distinct(|r| &r.dataset), "data set", "data sets"),
+        fact(distinct(|r| &r.model), "model", "models"),
+        fact(distinct(|r| &r.allocator), "allocator", "allocators"),
+        fact(
+            distinct(|r| &r.reconstruction),
+            "reconstruction",
+            "reconstructions",
+        ),
+        fact(failed, "failed", "failed"),
+        fact(ignored, "ignored", "ignored"),
     ]
 }
 
@@ -115,7 +121,7 @@ fn environments(records: &[Record]) -> Vec<(String, Vec<Fact>)> {
 
 /// Returns an error and its causes on one line.
 fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
+    let causes = std::iter::successors(Some(error), |&error| error.source());
     causes
         .map(ToString::to_string)
         .collect::<Vec<_>>()
@@ -144,7 +150,7 @@ impl<'a> RankingView<'a> {
             .iter()
             .flat_map(|row| row.values.iter().copied());
         let axis = Axis::around(values);
-        let row = |(index, standing)| RankRow::new(index, standing, &ranking, axis);
+        let row = |(index, standing)| RankRow::new(index, standing, axis);
         Some(Self {
             track: match track {
                 Track::Allocation => "Allocators",
@@ -160,7 +166,7 @@ impl<'a> RankingView<'a> {
                 .map(|&(technique, cases)| (technique, count(cases, "case")))
                 .collect(),
             all: ranking.all,
-            rest: ranking.standings.len().saturating_sub(Series::COLOURS),
+            grey: ranking.standings.len() > Series::COLOURS,
             charts: charts(track, &ranking, records),
         })
     }
@@ -204,7 +210,7 @@ fn group_names(ranking: &Ranking) -> Vec<String> {
 }
 
 impl<'a> RankRow<'a> {
-    fn new(index: usize, standing: &Standing<'a>, ranking: &Ranking<'a>, axis: Axis) -> Self {
+    fn new(index: usize, standing: &Standing<'a>, axis: Axis) -> Self {
         let groups = standing.groups.values().map(|&mean| percent(mean, 2));
         Self {
             rank: standing.rank,
@@ -214,7 +220,6 @@ impl<'a> RankRow<'a> {
             strip: Strip::new(axis, &standing.values, standing.overall),
             cases: standing.values.len(),
             covered: standing.covered,
-            missing: ranking.all - standing.covered,
             class: Series::class(index),
             symbol: symbol(index, [6.0, 6.0]),
         }

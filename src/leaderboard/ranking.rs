@@ -1,7 +1,7 @@
 //! Which technique is best: techniques of one track compared over the cases that they all have.
 //!
-//! The overall figure is PTSBench's (arXiv 2412.07268): with E_g the mean relative performance over the cases of group
-//! g = (task, data set), OM = sqrt(mean over g of E_g^2). Techniques are compared like with like: only settings (model,
+//! The overall figure is the one of arXiv 2412.07268: with `E_g` the mean relative performance over the cases of group
+//! g = (task, data set), `OM = sqrt(mean over g of E_g^2)`. Techniques are compared like with like: only settings (model,
 //! sparsity, the other technique) at which every ranked technique has a result count, for each of them.
 
 use crate::record::Record;
@@ -61,7 +61,7 @@ pub(super) struct Standing<'a> {
     pub(super) technique: &'a str,
     /// OM over the common settings.
     pub(super) overall: f64,
-    /// E_g of each (task, data set).
+    /// `E_g` of each (task, data set).
     pub(super) groups: BTreeMap<(&'a str, &'a str), f64>,
     /// The relative performance at each common setting.
     pub(super) values: Vec<f64>,
@@ -84,18 +84,15 @@ pub(super) fn rank<'a>(track: Track, records: &[&'a Record]) -> Option<Ranking<'
         .values()
         .flat_map(|r| r.keys().copied())
         .collect();
-    let mut unranked = Vec::new();
-    let common = loop {
-        let common = intersection(techniques.values());
-        if techniques.len() < 2 {
-            return None;
-        }
-        if !common.is_empty() {
-            break common;
-        }
-        unranked.push(remove_smallest(&mut techniques)?);
-    };
-    unranked.sort_unstable();
+    let unranked = set_apart(&mut techniques);
+    let common: BTreeSet<Setting> = all
+        .iter()
+        .filter(|setting| techniques.values().all(|r| r.contains_key(setting)))
+        .copied()
+        .collect();
+    if techniques.len() < 2 || common.is_empty() {
+        return None;
+    }
     let standings = techniques
         .into_iter()
         .map(|(technique, results)| Standing::new(technique, &results, &common))
@@ -118,21 +115,28 @@ fn setting(track: Track, record: &Record) -> Setting<'_> {
     }
 }
 
-fn intersection<'a: 'b, 'b>(
-    mut techniques: impl Iterator<Item = &'b Results<'a>>,
-) -> BTreeSet<Setting<'a>> {
-    let first = techniques.next().map(|r| r.keys().copied().collect());
-    techniques.fold(first.unwrap_or_default(), |mut common, results| {
-        common.retain(|setting| results.contains_key(setting));
-        common
-    })
-}
-
-fn remove_smallest<'a>(techniques: &mut BTreeMap<&'a str, Results>) -> Option<(&'a str, usize)> {
-    let (&technique, results) = techniques.iter().min_by_key(|(_, r)| r.len())?;
-    let smallest = (technique, results.len());
-    techniques.remove(technique);
-    Some(smallest)
+/// Removes the techniques without a result at the setting that most techniques have, if no setting is common to all.
+fn set_apart<'a>(techniques: &mut BTreeMap<&'a str, Results>) -> Vec<(&'a str, usize)> {
+    let mut shared: BTreeMap<Setting, usize> = BTreeMap::new();
+    for setting in techniques.values().flat_map(BTreeMap::keys) {
+        *shared.entry(*setting).or_default() += 1;
+    }
+    let most = shared
+        .iter()
+        .rev()
+        .max_by_key(|(_, techniques)| **techniques);
+    let Some(setting) = most.map(|(setting, _)| *setting) else {
+        return Vec::new();
+    };
+    let mut apart = Vec::new();
+    techniques.retain(|&technique, results| {
+        let kept = results.contains_key(&setting);
+        if !kept {
+            apart.push((technique, results.len()));
+        }
+        kept
+    });
+    apart
 }
 
 fn order(mut standings: Vec<Standing>) -> Vec<Standing> {
@@ -269,5 +273,7 @@ mod tests {
         let records = [record("resnet20", "erk", "none", 0.8, 60.0)];
         assert!(rank_all(Track::Allocation, &records).is_none());
         assert!(rank_all(Track::Allocation, &[]).is_none());
+        let diverged = ["er", "erk"].map(|name| record("vit", name, "none", 0.8, f64::NAN));
+        assert!(rank_all(Track::Allocation, &diverged).is_none());
     }
 }
