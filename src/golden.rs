@@ -274,7 +274,8 @@ impl Quantity {
         let allowed = golden.map_or(0.0, |golden| self.allowance.around(golden));
         let within = golden.is_some_and(|golden| {
             let both_nan = golden.is_nan() && self.value.is_nan();
-            both_nan || golden == self.value || (self.value - golden).abs() <= allowed
+            let equal = golden.total_cmp(&self.value).is_eq();
+            both_nan || equal || (self.value - golden).abs() <= allowed
         });
         (!within).then(|| Deviation {
             name: self.name.clone(),
@@ -317,9 +318,13 @@ fn table(deviations: &[Deviation]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let widths: [usize; 5] = std::array::from_fn(|column| width(column).unwrap_or(0));
     let line = |row: &[String; 5]| {
-        let [name, golden, new, delta, allowed] = row;
-        let [a, b, c, d, e] = widths;
-        format!("{name:a$}  {golden:>b$}  {new:>c$}  {delta:>d$}  {allowed:>e$}\n")
+        let [name, numbers @ ..] = row;
+        let name = format!("{name:width$}", width = widths[0]);
+        let numbers = numbers.iter().zip(&widths[1..]);
+        let cells = numbers.fold(name, |line, (text, width)| {
+            format!("{line}  {text:>width$}")
+        });
+        cells + "\n"
     };
     rows.iter().map(line).collect()
 }

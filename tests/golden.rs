@@ -1,6 +1,8 @@
 //! Goldens against real files. insta reads its settings from the environment once a process, so every check runs in a
 //! process of its own: this test binary again, asked for [`probe`] alone.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
 use ptsbench::golden::check;
 use ptsbench::record::{Record, Scale};
 use std::fs;

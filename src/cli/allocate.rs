@@ -4,9 +4,9 @@ use super::CliError;
 use super::output::{Format, write};
 use super::subject::{SubjectArgs, sparsity};
 use crate::allocate::{ALLOCATORS, Allocation, LayerRate};
+use crate::case::Fold;
 use crate::data::DataSpec;
 use crate::registry::Spec;
-use crate::suite::Fold;
 use clap::Args;
 use serde::Serialize;
 

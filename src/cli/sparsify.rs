@@ -3,13 +3,12 @@
 use super::CliError;
 use super::output::{Format, write};
 use super::subject::{SubjectArgs, positive, sparsity};
-use crate::case::Case;
+use crate::case::{Case, CaseSpec, Fold, Settings};
 use crate::data::DataSpec;
 use crate::harness::{Console, listen};
 use crate::models;
 use crate::record::Record;
 use crate::registry::Spec;
-use crate::suite::{CaseSpec, Fold, Settings};
 use crate::weights::write_safetensors;
 use clap::Args;
 use std::path::PathBuf;

@@ -1,15 +1,72 @@
-//! leaderboard (to come)
-use crate::record::{Loaded, Scale};
+//! The page of results: one self-contained HTML file made from the stored records.
+//!
+//! Everything is computed here; the templates (`templates/`) loop and branch over [`Page`]. The same records give the
+//! same page, byte for byte: there is no date in it.
+
+mod cases;
+mod chart;
+mod format;
+mod page;
+mod ranking;
+
+use crate::record::{Loaded, Scale, write_atomically};
+use minijinja::{Environment, UndefinedBehavior, context, value};
+use page::Page;
+use std::io;
 use std::path::{Path, PathBuf};
-/// Stand-in.
+
+/// The templates by name; the extension of a name decides how values are escaped in it.
+const TEMPLATES: [(&str, &str); 6] = [
+    ("page.html", include_str!("../../templates/page.html")),
+    ("ranking.html", include_str!("../../templates/ranking.html")),
+    ("case.html", include_str!("../../templates/case.html")),
+    ("charts.html", include_str!("../../templates/charts.html")),
+    ("style.css", include_str!("../../templates/style.css")),
+    ("script.js", include_str!("../../templates/script.js")),
+];
+
+/// A page that cannot be written.
 #[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct LeaderboardError;
-/// Stand-in.
+#[error("cannot write the leaderboard `{}`", path.display())]
+pub struct WriteError {
+    /// The page.
+    pub path: PathBuf,
+    /// What the file system says.
+    pub source: io::Error,
+}
+
+/// Returns the page as HTML; `scale` tells the unit and direction of a metric.
+///
+/// # Panics
+/// Never on account of the records; only if the embedded templates are broken.
+pub fn render(loaded: &Loaded, scale: impl Fn(&str) -> Scale) -> String {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    for (name, source) in TEMPLATES {
+        environment
+            .add_template(name, source)
+            .expect("the embedded templates parse, as the tests show");
+    }
+    let page = Page::new(loaded, &scale);
+    environment
+        .get_template("page.html")
+        .and_then(|template| template.render(context! { page => value::Serde(&page) }))
+        .expect("the embedded templates use only what `Page` has, as the tests show")
+}
+
+/// Writes the page as `index.html` into the folder `out`, atomically, and returns its path.
+///
+/// # Errors
+/// The file system refuses.
 pub fn write(
-    _l: &Loaded,
-    _s: impl Fn(&str) -> Scale,
+    loaded: &Loaded,
     out: &Path,
-) -> Result<PathBuf, LeaderboardError> {
-    Ok(out.join("index.html"))
+    scale: impl Fn(&str) -> Scale,
+) -> Result<PathBuf, WriteError> {
+    let path = out.join("index.html");
+    let html = render(loaded, scale);
+    match write_atomically(&path, html.as_bytes()) {
+        Ok(()) => Ok(path),
+        Err(source) => Err(WriteError { path, source }),
+    }
 }

@@ -1,7 +1,7 @@
 //! Content hashes: what a result depends on.
 
+use crate::case::CaseSpec;
 use crate::record::SCHEMA;
-use crate::suite::CaseSpec;
 use serde_json::{Value, json};
 
 /// Returns the hash of everything that the record of a case depends on. Where weights and data lie does not matter, what

@@ -235,7 +235,7 @@ fn unit(report: UnitReport) -> Unit {
     }
 }
 
-fn as_object(spec: &crate::suite::CaseSpec) -> serde_json::Map<String, serde_json::Value> {
+fn as_object(spec: &crate::case::CaseSpec) -> serde_json::Map<String, serde_json::Value> {
     match serde_json::to_value(spec) {
         Ok(serde_json::Value::Object(map)) => map,
         _ => serde_json::Map::new(),

@@ -95,7 +95,7 @@ fn judge(before: Option<f64>, after: Option<f64>, scale: Scale) -> Verdict {
         (true, true) => Verdict::Same,
         (true, false) => Verdict::Better,
         (false, true) => Verdict::Worse,
-        _ if before == after || gain.abs() <= scale.tolerance => Verdict::Same,
+        _ if before.total_cmp(&after).is_eq() || gain.abs() <= scale.tolerance => Verdict::Same,
         _ if gain > 0.0 => Verdict::Better,
         _ => Verdict::Worse,
     }

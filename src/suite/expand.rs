@@ -1,8 +1,7 @@
 //! From a suite's sections to its cases.
 
 use super::file::{Section, SubjectTable, SuiteErrorKind, SuiteFile};
-use super::{CaseSpec, Settings};
-use crate::case::{Case, CaseError, Stage};
+use crate::case::{Case, CaseError, CaseSpec, Settings, Stage};
 use crate::data::DataSpec;
 use crate::models;
 use crate::registry::Spec;

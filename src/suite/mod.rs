@@ -6,7 +6,7 @@
 //! ```toml
 //! description = "what this suite answers"
 //!
-//! [settings]                 # all optional, see `Settings`
+//! [settings]                 # all optional, see `case::Settings`
 //! iterations = 100
 //! limit = 2000
 //!
@@ -30,9 +30,7 @@
 mod expand;
 mod file;
 mod folder;
-mod spec;
 
 pub use expand::{Entry, Suite};
 pub use file::{SuiteError, SuiteErrorKind, SuiteErrors};
 pub use folder::{Suites, load};
-pub use spec::{CaseSpec, Fold, Settings};

@@ -78,7 +78,7 @@ fn sections_override_settings_and_pick_models() {
     let settings = &suite.entries[0].case.spec.settings;
     assert_eq!(suite.entries.len(), 1);
     assert_eq!((settings.iterations, settings.calibration), (7, 12));
-    assert_eq!(settings.fold, super::super::Fold::AfterAllocation);
+    assert_eq!(settings.fold, crate::case::Fold::AfterAllocation);
 }
 
 #[test]

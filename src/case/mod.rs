@@ -1,10 +1,13 @@
-//! What a case means: the objects that its names stand for.
+//! One combination of a network, its data and the techniques on it: as typed ([`CaseSpec`]), and what it means ([`Case`]).
+
+mod spec;
+
+pub use spec::{CaseSpec, Fold, Settings};
 
 use crate::allocate::{ALLOCATORS, Allocator};
 use crate::data::DataSpec;
 use crate::reconstruct::Reconstruction;
 use crate::registry::Spec;
-use crate::suite::CaseSpec;
 use crate::tasks::{TASKS, Task};
 use crate::weights::WeightsSpec;
 use std::error::Error;

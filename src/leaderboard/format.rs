@@ -1,0 +1,107 @@
+//! Numbers as the page shows them.
+
+use serde::Serialize;
+
+/// A number to read and to sort by.
+#[derive(Debug, Serialize)]
+pub(super) struct Figure {
+    pub(super) text: String,
+    /// The number itself, written so that a script can read it.
+    pub(super) sort: String,
+}
+
+impl Figure {
+    pub(super) fn new(text: String, value: f64) -> Self {
+        let sort = value.to_string();
+        Self { text, sort }
+    }
+}
+
+/// Formats a number with three or four significant digits.
+pub(super) fn number(value: f64) -> String {
+    match value.abs() {
+        _ if value.is_nan() => "NaN".to_owned(),
+        size if size.is_infinite() => if value > 0.0 { "∞" } else { "−∞" }.to_owned(),
+        0.0 => "0".to_owned(),
+        size if size >= 100.0 => format!("{value:.1}"),
+        size if size >= 1.0 => format!("{value:.2}"),
+        size if size >= 1e-3 => format!("{value:.4}"),
+        _ => format!("{value:.2e}"),
+    }
+}
+
+/// Formats a share as a percentage without its sign.
+pub(super) fn percent(share: f64, decimals: usize) -> String {
+    if share.is_finite() {
+        format!("{:.decimals$}", share * 100.0)
+    } else {
+        number(share)
+    }
+}
+
+/// Formats a span of time.
+pub(super) fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        _ if !seconds.is_finite() => number(seconds),
+        0..60 => format!("{seconds:.1} s"),
+        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// Formats an amount of memory.
+pub(super) fn bytes(count: u64) -> String {
+    let mebibytes = count as f64 / f64::from(1 << 20);
+    if mebibytes < 1024.0 {
+        format!("{mebibytes:.0} MiB")
+    } else {
+        format!("{:.2} GiB", mebibytes / 1024.0)
+    }
+}
+
+/// Formats a count and its noun in the singular or, with an `s`, the plural.
+pub(super) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        for (value, text) in [
+            (0.0, "0"),
+            (91.25, "91.25"),
+            (1234.56, "1234.6"),
+            (0.125, "0.1250"),
+            (-0.5, "-0.5000"),
+            (1.25e-5, "1.25e-5"),
+            (f64::NAN, "NaN"),
+            (f64::NEG_INFINITY, "−∞"),
+        ] {
+            assert_eq!(number(value), text);
+        }
+        assert_eq!(percent(0.93756, 2), "93.76");
+        assert_eq!(percent(f64::INFINITY, 2), "∞");
+    }
+
+    #[test]
+    fn times_and_sizes_have_fitting_units() {
+        for (seconds, text) in [
+            (0.04, "0.0 s"),
+            (59.4, "59.4 s"),
+            (59.6, "1 min 00 s"),
+            (125.0, "2 min 05 s"),
+            (3_725.0, "1 h 02 min"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(duration(seconds), text);
+        }
+        assert_eq!(bytes(300 << 20), "300 MiB");
+        assert_eq!(bytes(3 << 29), "1.50 GiB");
+        assert_eq!(count(1, "case"), "1 case");
+        assert_eq!(count(0, "case"), "0 cases");
+    }
+}
