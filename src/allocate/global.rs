@@ -1,6 +1,10 @@
 //! Ranking all weights of a network against each other.
+//!
+//! On ResNet-20 at 80 % the allocations of `magnitude`, `l1norm` and `l2norm` are those of the reference implementation to
+//! the last weight. Its masks are not: they count anew from the rate, `int((1 - r) * n)`, and so lose one weight in each
+//! of five layers (`magnitude`) and in one (`l2norm`) to float error.
 
-use super::{Context, pruned_count};
+use super::Context;
 
 /// Marks the `count` smallest of `scores`; among equals, those of lower index. Scores are not NaN.
 pub(crate) fn smallest(scores: &[f64], count: usize) -> Vec<bool> {
@@ -22,7 +26,8 @@ pub(crate) fn smallest(scores: &[f64], count: usize) -> Vec<bool> {
 }
 
 /// Returns the rates with which the weights of least score are pruned, over all layers; among equals, those of earlier
-/// layers and lower index.
+/// layers. As many are pruned as come nearest to the target. `score` returns one number for each weight of a layer, in any
+/// order.
 pub(super) fn prune_least(
     context: Context<'_>,
     mut score: impl FnMut(&[f32]) -> Vec<f64>,
@@ -31,7 +36,8 @@ pub(super) fn prune_least(
     for layer in context.layers {
         scores.extend(score(&layer.weights));
     }
-    let marked = smallest(&scores, pruned_count(scores.len(), context.target));
+    let count = (context.target * scores.len() as f64).round() as usize;
+    let marked = smallest(&scores, count);
     let mut rest = marked.as_slice();
     context
         .layers
