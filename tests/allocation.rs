@@ -1,8 +1,10 @@
 //! Allocators against numbers that are not ours: those of the reference implementation, and brute force.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
 use proptest::prelude::*;
 use ptsbench::allocate::{ALLOCATORS, Allocation, Context, LayerWeights};
-use ptsbench::mask::masks;
+use ptsbench::mask::{Mask, masks};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -214,7 +216,7 @@ proptest! {
             let found: Vec<usize> = masks(&layers, &allocation)
                 .unwrap()
                 .iter()
-                .map(|mask| mask.pruned())
+                .map(Mask::pruned)
                 .collect();
             prop_assert_eq!(found, pruned(&allocation), "{}", name);
         }

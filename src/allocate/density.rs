@@ -1,9 +1,4 @@
 //! Sharing out density in proportion to a power of the ratio of the sum to the product of a layer's dimensions.
-//!
-//! The reference implementation shares `sum(n_l - floor(s n_l))` survivors, which is up to one weight a layer more than
-//! the target leaves (53,675 instead of 53,667.2 on ResNet-20 at 80 %, so that its rates come to 0.79997); ours
-//! shares `(1 - s) sum(n_l)`. Its rates are up to 1.4e-4 below ours for that, and equal to ours when we are asked for
-//! its 0.79997.
 
 use super::Context;
 

@@ -5,8 +5,9 @@
 //! of five layers (`magnitude`) and in one (`l2norm`) to float error.
 
 use super::Context;
+use std::cmp::Ordering;
 
-/// Marks the `count` smallest of `scores`; among equals, those of lower index. Scores are not NaN.
+/// Marks the `count` smallest of `scores`; among equals, those of lower index. Scores are neither NaN nor negative.
 pub(crate) fn smallest(scores: &[f64], count: usize) -> Vec<bool> {
     if count == 0 {
         return vec![false; scores.len()];
@@ -17,10 +18,14 @@ pub(crate) fn smallest(scores: &[f64], count: usize) -> Vec<bool> {
     let mut ties = count - below.iter().filter(|score| **score < threshold).count();
     scores
         .iter()
-        .map(|score| {
-            let tied = *score == threshold && ties > 0;
-            ties -= usize::from(tied);
-            tied || *score < threshold
+        .map(|score| match score.total_cmp(&threshold) {
+            Ordering::Less => true,
+            Ordering::Greater => false,
+            Ordering::Equal => {
+                let first = ties > 0;
+                ties -= usize::from(first);
+                first
+            }
         })
         .collect()
 }

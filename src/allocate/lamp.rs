@@ -33,7 +33,7 @@ fn scores(weights: &[f32]) -> Vec<f64> {
     descending.sort_unstable_by(|a, b| b.total_cmp(a));
     let mut scores = Vec::with_capacity(weights.len());
     let mut sum = 0.0;
-    for equals in descending.chunk_by(|a, b| a == b) {
+    for equals in descending.chunk_by(|a, b| a.total_cmp(b).is_eq()) {
         let square = f64::from(equals[0]).powi(2);
         sum += square * equals.len() as f64;
         let score = if sum > 0.0 { square / sum } else { 0.0 };

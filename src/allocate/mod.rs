@@ -1,4 +1,4 @@
-//! Sparsity allocation: how much of a global target each layer bears (Track 1 of PTSBench, arXiv 2412.07268).
+//! Sparsity allocation: how much of a global target each layer bears (Track 1 of `PTSBench`, arXiv 2412.07268).
 //!
 //! An allocator gets the weights of all prunable layers and a target, and returns a rate for each layer. It sees no masks
 //! and no graph. With `n_l` weights in layer `l`, the rates `r_l` satisfy `sum(r_l n_l) = s sum(n_l)`; the mask then prunes
