@@ -1,6 +1,7 @@
 //! `ptsbench forward`.
 
 use super::CliError;
+use super::output::check_output;
 use super::subject::SubjectArgs;
 use crate::graph::ValueId;
 use crate::pipeline::Subject;
@@ -27,6 +28,7 @@ pub(super) struct Forward {
 
 impl Forward {
     pub(super) fn execute(&self) -> Result<(), CliError> {
+        check_output(&self.output)?;
         let engine = self.subject.engine()?;
         let input = self.read()?.to_device(engine.device())?;
         let subject = self.load(&engine, &input)?;

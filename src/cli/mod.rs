@@ -16,6 +16,7 @@ mod subject;
 
 pub use error::CliError;
 
+use crate::harness::interrupted;
 use clap::{Parser, Subcommand};
 
 const AFTER_HELP: &str = "\
@@ -69,6 +70,17 @@ impl Cli {
     /// # Errors
     /// [`CliError`], which knows the exit code.
     pub fn execute(self) -> Result<(), CliError> {
+        // Work that was stopped fails in many ways, all of which mean the same.
+        self.dispatch().map_err(|error| {
+            if interrupted() {
+                CliError::Interrupted
+            } else {
+                error
+            }
+        })
+    }
+
+    fn dispatch(self) -> Result<(), CliError> {
         match self.command.unwrap_or(Command::Run(self.run)) {
             Command::Run(command) => command.execute(),
             Command::List(command) => command.execute(),

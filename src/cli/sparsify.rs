@@ -1,7 +1,7 @@
 //! `ptsbench sparsify`.
 
 use super::CliError;
-use super::output::{Format, write};
+use super::output::{Format, check_output, write};
 use super::subject::{SubjectArgs, positive, sparsity};
 use crate::case::{Case, CaseSpec, Fold, Settings};
 use crate::data::DataSpec;
@@ -79,6 +79,7 @@ impl Sparsify {
             return Err(CliError::Exists(self.output.clone()));
         }
         let case = Case::resolve(self.spec()?)?;
+        check_output(&self.output)?;
         let engine = self.subject.engine()?;
         listen()?;
         let watcher = Console::new().watch("sparsify");
