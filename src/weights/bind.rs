@@ -62,7 +62,7 @@ pub fn bind(
     checkpoint: &Checkpoint,
     unused: AllowUnused<'_>,
 ) -> Result<Vec<Tensor>, BindError> {
-    let mut error = BindError::new(checkpoint.name());
+    let mut error = BindError::new(checkpoint.name(), expected.len());
     let mut bound = Vec::with_capacity(expected.len());
     for want in expected {
         match checkpoint.tensors().get(want.name) {
@@ -88,7 +88,6 @@ pub fn bind(
         .filter(|name| !names.contains(name.as_str()) && !unused.allows(name))
         .cloned()
         .collect();
-    error.hint = error.guess(expected.len());
     if error.is_empty() {
         Ok(bound)
     } else {
@@ -136,7 +135,7 @@ impl fmt::Display for Misshapen {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct BindError {
     /// The path of the checkpoint, or the name of an embedded one.
-    pub source_name: String,
+    pub source_name: Box<str>,
     /// Parameters that the checkpoint does not have, in the model's order.
     pub missing: Vec<String>,
     /// Tensors that the model does not have, by name.
@@ -145,21 +144,22 @@ pub struct BindError {
     pub misshapen: Vec<Misshapen>,
     /// Tensors that hold NaN or infinity, in the model's order.
     pub not_finite: Vec<String>,
-    hint: &'static str,
+    /// How many parameters the model has.
+    pub expected: usize,
 }
 
 impl BindError {
     /// How many names each list of the message shows.
     const SHOWN: usize = 8;
 
-    fn new(source_name: &str) -> Self {
+    fn new(source_name: &str, expected: usize) -> Self {
         Self {
-            source_name: source_name.to_owned(),
+            source_name: source_name.into(),
             missing: Vec::new(),
             unused: Vec::new(),
             misshapen: Vec::new(),
             not_finite: Vec::new(),
-            hint: "",
+            expected,
         }
     }
 
@@ -170,15 +170,15 @@ impl BindError {
             && self.not_finite.is_empty()
     }
 
-    /// Guesses what was mixed up, given how many parameters the model has.
-    fn guess(&self, expected: usize) -> &'static str {
+    /// Guesses what was mixed up.
+    fn hint(&self) -> &'static str {
         let Self {
             missing,
             unused,
             misshapen,
             ..
         } = self;
-        if !missing.is_empty() && missing.len() == expected {
+        if !missing.is_empty() && missing.len() == self.expected {
             "no name fits: a checkpoint of another model, or of other names for the same one"
         } else if !missing.is_empty() && !unused.is_empty() {
             "names differ: a checkpoint of another model"
@@ -197,18 +197,20 @@ impl BindError {
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the checkpoint `{}` does not fit", self.source_name)?;
-        let quoted = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect();
-        let misshapen = self.misshapen.iter().map(ToString::to_string).collect();
-        list(f, "missing from it", quoted(&self.missing))?;
-        list(f, "left over in it", quoted(&self.unused))?;
-        list(f, "of another shape", misshapen)?;
-        list(f, "with NaN or infinity", quoted(&self.not_finite))?;
-        write!(f, "\nhint: {}", self.hint)
+        let quoted = |names: &[String]| -> Vec<String> {
+            names.iter().map(|name| format!("`{name}`")).collect()
+        };
+        let misshapen: Vec<String> = self.misshapen.iter().map(ToString::to_string).collect();
+        list(f, "missing from it", &quoted(&self.missing))?;
+        list(f, "left over in it", &quoted(&self.unused))?;
+        list(f, "of another shape", &misshapen)?;
+        list(f, "with NaN or infinity", &quoted(&self.not_finite))?;
+        write!(f, "\nhint: {}", self.hint())
     }
 }
 
 /// Writes a titled list, cut after [`BindError::SHOWN`] lines, or nothing for an empty one.
-fn list(f: &mut fmt::Formatter<'_>, title: &str, lines: Vec<String>) -> fmt::Result {
+fn list(f: &mut fmt::Formatter<'_>, title: &str, lines: &[String]) -> fmt::Result {
     let count = lines.len();
     if count == 0 {
         return Ok(());

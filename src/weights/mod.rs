@@ -6,7 +6,7 @@
 //! - [`bind`] puts a checkpoint's tensors into the order in which a model wants them, or says everything that does not fit.
 //! - [`write_safetensors`] writes tensors back.
 //!
-//! Formats: <https://github.com/huggingface/safetensors#format>, and `torch/serialization.py` of PyTorch 1.13 for pickles.
+//! Formats: <https://github.com/huggingface/safetensors#format>, and `torch/serialization.py` of release 1.13 for pickles.
 
 mod bind;
 mod checkpoint;

@@ -120,7 +120,7 @@ fn header_of(
 }
 
 /// Writes a file through a temporary one beside it, so that no reader ever sees half of it.
-fn write_whole(path: &Path, fill: impl Fn(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+fn write_whole(path: &Path, content: impl Fn(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
@@ -133,7 +133,7 @@ fn write_whole(path: &Path, fill: impl Fn(&mut dyn Write) -> io::Result<()>) -> 
         options.permissions(std::fs::Permissions::from_mode(0o666));
     }
     let mut file = options.tempfile_in(folder)?;
-    fill(file.as_file_mut())?;
+    content(file.as_file_mut())?;
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())

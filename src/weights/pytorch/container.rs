@@ -59,9 +59,9 @@ pub(super) fn is_zip(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04")
 }
 
-/// Opens the format of PyTorch 1.6 and later: `<any>/data.pkl` and `<any>/data/<key>` in a zip archive.
+/// Opens the format of torch 1.6 and later: `<any>/data.pkl` and `<any>/data/<key>` in a zip archive.
 ///
-/// Checksums are not compared; PyTorch does not either, and can be told to write none.
+/// Checksums are not compared; torch does not either, and can be told to write none.
 pub(super) fn open_zip(bytes: &[u8]) -> Result<Container<'_>> {
     const EXPECTED: &str = "an archive written by `torch.save`";
     let entries = zip_entries(bytes)?;
@@ -111,7 +111,7 @@ fn zip_entries(bytes: &[u8]) -> Result<BTreeMap<String, &[u8]>> {
     Ok(entries)
 }
 
-/// Opens the format before PyTorch 1.6: pickles of a magic number, the protocol, the system, the object and the storages' keys,
+/// Opens the format before torch 1.6: pickles of a magic number, the protocol, the system, the object and the storages' keys,
 /// then the storages in the order of their keys, each a count of 8 bytes and its elements.
 pub(super) fn open_legacy(bytes: &[u8]) -> Result<Container<'_>> {
     let mut input = Input::new(bytes);

@@ -1,4 +1,4 @@
-//! Reading what `torch.save` writes: zip archives, and the format before PyTorch 1.6.
+//! Reading what `torch.save` writes: zip archives, and the format before torch 1.6.
 //!
 //! Nothing is executed. [`pickle`] decodes the pickled object into plain values, in which a call stays a record of what would
 //! be called; [`state_dict`] finds the dict of tensors in them and understands the few calls that make a tensor. Any other call

@@ -2,7 +2,7 @@
 //!
 //! Every operation makes at most one value, and values refer to one another by index, so memory is in proportion to the
 //! pickle's bytes, nothing recurses, and a value that was memoized before it was filled is seen filled by all.
-//! Operations: `Lib/pickletools.py` of CPython, protocols 2 to 5.
+//! Operations: `Lib/pickletools.py` of Python, protocols 2 to 5.
 
 use super::super::PickleError;
 use std::collections::HashMap;
@@ -325,26 +325,27 @@ impl<'i, 'a> Machine<'i, 'a> {
     }
 
     /// Records a call; that of an ordered dict alone is understood, because entries are put into it.
-    fn call(&self, callable: ObjectId, args: ObjectId) -> Object {
-        let object = |id: ObjectId| &self.objects[id.0];
-        match (object(callable), object(args)) {
+    fn call(&mut self, callable: ObjectId, args: ObjectId) -> Object {
+        match (&self.objects[callable.0], &self.objects[args.0]) {
             (Object::Global(name), Object::Tuple(args)) if name == "collections.OrderedDict" => {
-                Object::Dict(args.first().map_or_else(Vec::new, |&list| self.pairs(list)))
+                let list = args.first().copied();
+                Object::Dict(list.map_or_else(Vec::new, |list| self.take_pairs(list)))
             }
             _ => Object::Call { callable, args },
         }
     }
 
-    /// Returns the entries of a dict that is written as a list of pairs, as Python 2 does.
-    fn pairs(&self, list: ObjectId) -> Vec<(ObjectId, ObjectId)> {
-        let items = |id: ObjectId| match &self.objects[id.0] {
-            Object::List(items) | Object::Tuple(items) => items.as_slice(),
-            _ => &[],
+    /// Returns the entries of an ordered dict that Python 2 wrote as a list of pairs.
+    ///
+    /// The list exists for the call alone; taking it bounds memory where a pickle passes one list to many calls.
+    fn take_pairs(&mut self, list: ObjectId) -> Vec<(ObjectId, ObjectId)> {
+        let Object::List(list) = &mut self.objects[list.0] else {
+            return Vec::new();
         };
-        items(list)
-            .iter()
-            .filter_map(|&pair| match items(pair) {
-                [key, value] => Some((*key, *value)),
+        std::mem::take(list)
+            .into_iter()
+            .filter_map(|pair| match &self.objects[pair.0] {
+                Object::List(pair) | Object::Tuple(pair) => Some((*pair.first()?, *pair.get(1)?)),
                 _ => None,
             })
             .collect()
@@ -481,6 +482,23 @@ mod tests {
     }
 
     #[test]
+    fn an_ordered_dict_is_read_as_either_python_writes_it() {
+        let filled = b"\x80\x02ccollections\nOrderedDict\n)RU\x01aK\x01s.";
+        let from_pairs = b"\x80\x02ccollections\nOrderedDict\n](](U\x01aK\x01ee\x85R.";
+        for bytes in [&filled[..], from_pairs] {
+            let pickle = read(bytes).unwrap();
+            let Object::Dict(entries) = pickle.root() else {
+                panic!("{:?}", pickle.root())
+            };
+            let entries: Vec<_> = entries
+                .iter()
+                .map(|&(key, value)| (pickle.text(key), pickle.size(value)))
+                .collect();
+            assert_eq!(entries, [(Some("a"), Some(1))]);
+        }
+    }
+
+    #[test]
     fn the_position_is_left_after_the_pickle() {
         let mut input = Input::new(b"K\x01.K\x02.");
         for expected in [1, 2] {
@@ -522,6 +540,30 @@ mod tests {
         for (bytes, message) in table {
             assert_eq!(read(bytes).unwrap_err().to_string(), message);
         }
+    }
+
+    #[test]
+    fn a_list_passed_to_many_calls_is_not_copied() {
+        let list = [
+            &b"](](U\x01aK\x01e"[..],
+            &b"](U\x01aK\x01e".repeat(1_000)[..],
+            b"e\x85q\x01",
+        ]
+        .concat();
+        let call = b"0h\x00h\x01R".repeat(1_000);
+        let bytes = [
+            b"\x80\x02ccollections\nOrderedDict\nq\x00",
+            &list[..],
+            &call[..],
+            b".",
+        ]
+        .concat();
+        let pickle = read(&bytes).unwrap();
+        let entries = |object: &Object| match object {
+            Object::Dict(entries) => entries.len(),
+            _ => 0,
+        };
+        assert_eq!(pickle.objects().map(entries).sum::<usize>(), 1_001);
     }
 
     #[test]
