@@ -13,8 +13,13 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+const AFTER_HELP: &str = "\
+Example:
+  ptsbench forward --model resnet20 --weights resnet20.th --input x.safetensors --output y.safetensors";
+
 /// Runs a checkpoint on the tensor `input` of a file; the result is called `output`.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Forward {
     #[command(flatten)]
     subject: SubjectArgs,

@@ -6,6 +6,7 @@ mod describe;
 mod error;
 mod eval;
 mod forward;
+mod help;
 mod list;
 mod models;
 mod output;

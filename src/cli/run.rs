@@ -8,8 +8,15 @@ use clap::Args;
 use std::path::PathBuf;
 use std::thread;
 
+const AFTER_HELP: &str = "\
+Examples:
+  ptsbench run resnet20 --jobs 2              the cases of the default suite whose id contains `resnet20`
+  ptsbench run --suite my.toml --out results  a suite of your own
+  ptsbench run --check                        compare with the goldens, as `cargo test` does";
+
 /// Runs cases side by side and writes the leaderboard.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Run {
     /// Run only cases whose id contains one of these
     #[arg(value_name = "FILTER")]
