@@ -1,8 +1,13 @@
 //! Ranking all weights of a network against each other.
+//!
+//! On ResNet-20 at 80 % the allocations of `magnitude`, `l1norm` and `l2norm` are those of the reference implementation to
+//! the last weight. Its masks are not: they count anew from the rate, `int((1 - r) * n)`, and so lose one weight in each
+//! of five layers (`magnitude`) and in one (`l2norm`) to float error.
 
-use super::{Context, pruned_count};
+use super::Context;
+use std::cmp::Ordering;
 
-/// Marks the `count` smallest of `scores`; among equals, those of lower index. Scores are not NaN.
+/// Marks the `count` smallest of `scores`; among equals, those of lower index. Scores are neither NaN nor negative.
 pub(crate) fn smallest(scores: &[f64], count: usize) -> Vec<bool> {
     if count == 0 {
         return vec![false; scores.len()];
@@ -13,16 +18,21 @@ pub(crate) fn smallest(scores: &[f64], count: usize) -> Vec<bool> {
     let mut ties = count - below.iter().filter(|score| **score < threshold).count();
     scores
         .iter()
-        .map(|score| {
-            let tied = *score == threshold && ties > 0;
-            ties -= usize::from(tied);
-            tied || *score < threshold
+        .map(|score| match score.total_cmp(&threshold) {
+            Ordering::Less => true,
+            Ordering::Greater => false,
+            Ordering::Equal => {
+                let first = ties > 0;
+                ties -= usize::from(first);
+                first
+            }
         })
         .collect()
 }
 
 /// Returns the rates with which the weights of least score are pruned, over all layers; among equals, those of earlier
-/// layers and lower index.
+/// layers. As many are pruned as come nearest to the target. `score` returns one number for each weight of a layer, in any
+/// order.
 pub(super) fn prune_least(
     context: Context<'_>,
     mut score: impl FnMut(&[f32]) -> Vec<f64>,
@@ -31,7 +41,8 @@ pub(super) fn prune_least(
     for layer in context.layers {
         scores.extend(score(&layer.weights));
     }
-    let marked = smallest(&scores, pruned_count(scores.len(), context.target));
+    let count = (context.target * scores.len() as f64).round() as usize;
+    let marked = smallest(&scores, count);
     let mut rest = marked.as_slice();
     context
         .layers

@@ -1,4 +1,4 @@
-//! One threshold for the whole network on `|w| / sum(|w_l|)`, the share of the layer's L1 norm (PTSBench, arXiv 2412.07268).
+//! One threshold for the whole network on `|w| / sum(|w_l|)`, the share of the layer's L1 norm (`PTSBench`, arXiv 2412.07268).
 
 use super::global::{prune_least, share_of_norm};
 use super::{Allocator, Context};

@@ -1,4 +1,4 @@
-//! One threshold for the whole network on `|w| / sqrt(sum(w_l^2))`, the share of the layer's L2 norm (PTSBench, arXiv 2412.07268).
+//! One threshold for the whole network on `|w| / sqrt(sum(w_l^2))`, the share of the layer's L2 norm (`PTSBench`, arXiv 2412.07268).
 
 use super::global::{prune_least, share_of_norm};
 use super::{Allocator, Context};

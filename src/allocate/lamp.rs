@@ -1,8 +1,10 @@
 //! Layer-adaptive magnitude (Lee et al. 2021, eq. 4): one threshold for the whole network on
 //! `w_u^2 / sum(w_v^2 for |w_v| >= |w_u|)`.
 //!
-//! The largest weight of a layer scores 1, so that no layer is emptied before all others are down to one weight. Equal
-//! weights have equal scores, as the formula says; the reference implementation ranks them in an arbitrary order.
+//! The largest weight of a layer scores 1 and every other at most 1/2, so that no layer is emptied before all others are
+//! down to one weight. Equal weights have equal scores, as the formula says (the authors' code ranks them in an arbitrary
+//! order): where `m` weights share the largest magnitude of a layer, each scores `1 / m`, and such a layer can be emptied
+//! sooner. A layer of zeros scores zero throughout. Sums are in f64.
 
 use super::global::prune_least;
 use super::{Allocator, Context};
@@ -25,17 +27,17 @@ impl Allocator for Lamp {
     }
 }
 
+/// Returns the scores of all weights, from the largest magnitude down.
 fn scores(weights: &[f32]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..weights.len()).collect();
-    order.sort_by(|&a, &b| weights[b].abs().total_cmp(&weights[a].abs()));
-    let mut scores = vec![0.0; weights.len()];
+    let mut descending: Vec<f32> = weights.iter().map(|w| w.abs()).collect();
+    descending.sort_unstable_by(|a, b| b.total_cmp(a));
+    let mut scores = Vec::with_capacity(weights.len());
     let mut sum = 0.0;
-    for equals in order.chunk_by(|&a, &b| weights[a].abs() == weights[b].abs()) {
-        let square = f64::from(weights[equals[0]]).powi(2);
+    for equals in descending.chunk_by(|a, b| a.total_cmp(b).is_eq()) {
+        let square = f64::from(equals[0]).powi(2);
         sum += square * equals.len() as f64;
-        for &index in equals {
-            scores[index] = if sum > 0.0 { square / sum } else { 0.0 };
-        }
+        let score = if sum > 0.0 { square / sum } else { 0.0 };
+        scores.extend(std::iter::repeat_n(score, equals.len()));
     }
     scores
 }

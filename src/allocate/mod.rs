@@ -1,8 +1,11 @@
-//! Sparsity allocation: how much of a global target each layer bears (Track 1 of PTSBench, arXiv 2412.07268).
+//! Sparsity allocation: how much of a global target each layer bears (Track 1 of `PTSBench`, arXiv 2412.07268).
 //!
 //! An allocator gets the weights of all prunable layers and a target, and returns a rate for each layer. It sees no masks
 //! and no graph. With `n_l` weights in layer `l`, the rates `r_l` satisfy `sum(r_l n_l) = s sum(n_l)`; the mask then prunes
-//! `n_l - floor((1 - r_l) n_l)` whole weights ([`pruned_count`]), so that each layer is off by less than one weight.
+//! `n_l - floor((1 - r_l) n_l)` whole weights ([`pruned_count`]), so that each layer is off by less than one weight. That
+//! rounds every layer up, and 20 layers at a uniform 80 % can end 11 weights past the target. The counts together stay within
+//! half a weight per layer of it: where rounding passes that, the layers furthest above their rates prune one weight less,
+//! and no more of them than necessary.
 //!
 //! # Adding an allocator
 //! Write `allocate/<name>.rs` with a struct of its parameters (serde, `default`, `deny_unknown_fields`) that implements
@@ -72,12 +75,13 @@ impl dyn Allocator + '_ {
     /// [`AllocateError`] for a target outside `[0, 1)`, or weights that are not finite numbers.
     pub fn allocate(&self, context: Context<'_>) -> Result<Allocation, AllocateError> {
         context.check()?;
-        let layers = context
+        let mut layers: Vec<LayerRate> = context
             .layers
             .iter()
             .zip(self.rates(context))
             .map(|(layer, rate)| LayerRate::new(layer, rate))
             .collect();
+        give_back(&mut layers, context.target);
         Ok(Allocation {
             target: context.target,
             layers,
@@ -103,7 +107,7 @@ pub struct LayerRate {
     pub shape: Vec<usize>,
     /// The number of its weights.
     pub numel: usize,
-    /// How many of them the mask prunes.
+    /// How many of them the mask prunes: [`pruned_count`] of its rate, or one less for the sake of the target.
     pub pruned: usize,
     /// The share of them to be pruned, before rounding to whole weights.
     pub sparsity: f64,
@@ -157,6 +161,25 @@ impl LayerRate {
             sparsity: rate,
         }
     }
+
+    /// Returns how many weights more than its rate the layer prunes.
+    fn excess(&self) -> f64 {
+        self.pruned as f64 - self.sparsity * self.numel as f64
+    }
+}
+
+/// Takes one weight each from the layers furthest above their rates (the first of equals first), until all together prune
+/// at most half a weight per layer more than `target`.
+fn give_back(layers: &mut [LayerRate], target: f64) {
+    let pruned: usize = layers.iter().map(|l| l.pruned).sum();
+    let numel: usize = layers.iter().map(|l| l.numel).sum();
+    let most = target * numel as f64 + 0.5 * layers.len() as f64;
+    let surplus = pruned.saturating_sub((most + ROUNDING * numel as f64).floor() as usize);
+    let mut furthest: Vec<&mut LayerRate> = layers.iter_mut().collect();
+    furthest.sort_by(|a, b| b.excess().total_cmp(&a.excess()));
+    for layer in furthest.into_iter().take(surplus) {
+        layer.pruned = layer.pruned.saturating_sub(1);
+    }
 }
 
 impl Allocation {
@@ -168,6 +191,10 @@ impl Allocation {
     }
 }
 
+/// A fraction of the weights so small that it can only come from rounding. Not larger, as it must stay well under one
+/// weight for a network of 10^9.
+const ROUNDING: f64 = 1e-12;
+
 /// Returns how many of `numel` weights are pruned at `rate`: `numel - floor((1 - rate) numel)`.
 ///
 /// A product that is a whole number but for rounding counts as that number: 80 % of 640 is 512, where the reference
@@ -175,7 +202,7 @@ impl Allocation {
 pub fn pruned_count(numel: usize, rate: f64) -> usize {
     let wanted = rate * numel as f64;
     let whole = wanted.round();
-    let count = if (wanted - whole).abs() <= 1e-9 * numel as f64 {
+    let count = if (wanted - whole).abs() <= ROUNDING * numel as f64 {
         whole
     } else {
         wanted.ceil()

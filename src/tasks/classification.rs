@@ -10,8 +10,8 @@ use candle_core::Tensor;
 #[derive(Debug)]
 pub(super) struct Classification;
 
-/// How many images are run at once; a multiple of what any kernel prefers, and small enough for any cache.
-const BATCH: usize = 50;
+/// How many images are run at once: few enough for their activations to stay in the cache.
+const BATCH: usize = 8;
 
 impl Task for Classification {
     fn name(&self) -> &'static str {

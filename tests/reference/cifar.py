@@ -8,9 +8,9 @@ of a ``state_dict`` whose keys begin with ``module.``. Their input is RGB / 255,
 the mean 0.485 0.456 0.406 and the standard deviation 0.229 0.224 0.225.
 
 The images are those of a test_batch.bin in CIFAR-10's binary layout, of which each record is a
-label byte and 3,072 bytes, channel-major. The numbers in cifar.json belong to the file whose SHA-256 is
-there: it holds 5,000 of the test images in a version that went through JPEG, on which accuracy
-is about ten points below that on the originals.
+label byte and 3,072 bytes, channel-major. The numbers in cifar.json belong to the file whose
+SHA-256 is there: it holds 5,000 of the test images in a version that went through JPEG, on which
+accuracy is about ten points below that on the originals.
 
 Neither the checkpoints nor the images are part of this repository.
 

@@ -3,9 +3,10 @@
 
 Each checkpoint of assets/checkpoints is loaded with its f16 tensors widened to f32 and run in f32
 on the test images of assets/fashion-mnist, normalised by (pixel / 255 - 0.2860) / 0.3530. The
-fixture holds the logits of the first images, and top-1 and top-5 in percent over the first 2,000 and over
-all 10,000. The ``nearest_tie`` of a subset is the smallest gap between the two largest logits of
-any of its images: implementations whose logits differ by less than half of it agree on top-1.
+fixture holds the logits of the first images, and top-1 and top-5 in percent over the first 2,000
+and over all 10,000. The ``nearest_tie`` of a subset is the smallest gap between the two largest
+logits of any of its images: implementations whose logits differ by less than half of it agree on
+top-1.
 
 Example:
     python3 embedded.py
