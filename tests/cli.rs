@@ -1,4 +1,8 @@
 //! The program as a user meets it: exit codes, messages, files.
+#![expect(
+    clippy::unwrap_used,
+    reason = "what cannot be unwrapped fails the test"
+)]
 
 use assert_cmd::Command;
 use serde_json::Value;

@@ -45,8 +45,8 @@ impl Forward {
             .collect();
         let outputs = graph.run(&subject.weights, &given, graph.outputs())?;
         let names = output_names(&subject);
-        let named = names.iter().map(String::as_str).zip(&outputs);
-        write_safetensors(&self.output, named, &BTreeMap::new())?;
+        let tensors = names.iter().map(String::as_str).zip(&outputs);
+        write_safetensors(&self.output, tensors, &BTreeMap::new())?;
         Ok(())
     }
 

@@ -7,21 +7,24 @@ use crate::reconstruct::{CORRECTIONS, SOLVERS};
 use crate::registry::Named;
 
 const RECONSTRUCTION: &str = "\
-A reconstruction is `none`, or `<granularity>-<dense|sparse>-<correction>-<solver>`: the units that are reconstructed one
-after the other, the network that their inputs come from, what is corrected beforehand, what then adjusts the weights.
+A reconstruction is `none`, or `<granularity>-<dense|sparse>-<correction>-<solver>`: the units that are reconstructed one \
+after the other, the network that their inputs come from, what is corrected beforehand, what then adjusts the weights. \
 Several of them joined by commas run in turn.";
 
 const SPARSIFY: &str = "\
 Examples:
-  ptsbench sparsify --model resnet20 --weights resnet20.th --data cifar10:DIR --allocator erk \\
-      --reconstruction block-sparse-weight+bias-adam --sparsity 0.8 --output sparse.safetensors
-  ptsbench sparsify --model resnet20 --weights resnet20.th --data cifar10:DIR --allocator 'erk(power=0.5)' \\
-      --reconstruction 'single-sparse-none-exact,block-sparse-none-adam(lr=0.001,decay=cosine)' --sparsity 0.9 \\
-      --calibration 1024 --augment flip --output sparse.safetensors";
+  ptsbench sparsify --model resnet20 --weights resnet20.th --data cifar10:DIR \\
+      --allocator erk --reconstruction block-sparse-weight+bias-adam --sparsity 0.8 \\
+      --output sparse.safetensors
+  ptsbench sparsify --model resnet20 --weights resnet20.th --data cifar10:DIR \\
+      --allocator 'erk(power=0.5)' --sparsity 0.9 --calibration 1024 --augment flip \\
+      --reconstruction 'single-sparse-none-exact,block-sparse-none-adam(lr=0.001)' \\
+      --output sparse.safetensors";
 
 const ALLOCATE: &str = "\
 Example:
-  ptsbench allocate --model resnet20 --weights resnet20.th --allocator 'erk(power=0.5)' --sparsity 0.9 --format json";
+  ptsbench allocate --model resnet20 --weights resnet20.th \\
+      --allocator 'erk(power=0.5)' --sparsity 0.9 --format json";
 
 /// Returns what follows the options of `sparsify`.
 pub(super) fn sparsify() -> String {

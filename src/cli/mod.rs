@@ -22,14 +22,19 @@ use clap::{Parser, Subcommand};
 
 const AFTER_HELP: &str = "\
 Examples:
-  ptsbench                                       run the embedded default suite, write reports/index.html
+  ptsbench                                       run the default suite, write reports/index.html
   ptsbench run --suite paper/track1-allocation   run another suite
   ptsbench sparsify --model resnet20 --weights resnet20.th --data cifar10:DIR \\
-      --allocator erk --reconstruction block-sparse-weight+bias-adam --sparsity 0.8 --output sparse.safetensors
+      --allocator erk --reconstruction block-sparse-weight+bias-adam --sparsity 0.8 \\
+      --output sparse.safetensors
   ptsbench allocate --model resnet20 --weights resnet20.th --allocator lamp --sparsity 0.9
 
-Exit codes: 0 success; 1 a case failed, a golden differs or results got worse; 2 wrong usage; 3 a suite, data, weights or
-folder cannot be used; 130 interrupted.";
+Exit codes:
+  0    all went well
+  1    a case failed, a golden differs or results got worse
+  2    wrong usage: an unknown name, a bad value
+  3    a suite, data, weights or a folder cannot be used
+  130  interrupted by SIGINT or SIGTERM; finished cases are kept";
 
 /// Post-training sparsity benchmark: allocate, mask, reconstruct, measure.
 #[derive(Debug, Parser)]

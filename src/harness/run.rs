@@ -5,8 +5,8 @@ use crate::case::Case;
 use crate::record::StoreError;
 use crate::suite::{Entry, Suite};
 use candle_core::Device;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// How to run.
@@ -85,10 +85,10 @@ pub fn run(
     if options.filters.is_empty() {
         crew.summaries.save(crew.harness.store())?;
     }
-    let report = crew.report.into_inner().expect("no case panics here");
+    let report = crew.report.into_inner();
     Ok(Report {
         ignored: entries.len() - cases.len(),
-        ..report
+        ..report.unwrap_or_else(PoisonError::into_inner)
     })
 }
 
@@ -143,7 +143,7 @@ impl Crew<'_> {
     }
 
     fn count(&self, counter: fn(&mut Report) -> &mut usize) {
-        let mut report = self.report.lock().expect("no case panics here");
+        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
         *counter(&mut report) += 1;
     }
 }

@@ -125,7 +125,7 @@ impl Section {
             if !known().any(|known| known == model) {
                 return Err(SuiteErrorKind::NoSubject {
                     section: self.name.clone(),
-                    source: UnknownName::new("subject", model, known()),
+                    source: Box::new(UnknownName::new("subject", model, known())),
                 });
             }
         }

@@ -83,7 +83,7 @@ pub enum SuiteErrorKind {
         /// The section.
         section: String,
         /// The model, and those that there are.
-        source: UnknownName,
+        source: Box<UnknownName>,
     },
     /// A section has an empty list.
     #[error(
