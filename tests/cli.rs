@@ -1,4 +1,8 @@
 //! The program as a user meets it: exit codes, messages, files.
+#![expect(
+    clippy::unwrap_used,
+    reason = "what cannot be unwrapped fails the test"
+)]
 
 use assert_cmd::Command;
 use serde_json::Value;
@@ -105,6 +109,18 @@ fn help_and_version_work() {
         let (code, stdout, _) = run(arguments);
         assert_eq!(code, 0);
         assert!(stdout.contains("ptsbench"), "{stdout}");
+    }
+}
+
+#[test]
+fn help_tells_every_technique() {
+    let (_, help, _) = run(&["sparsify", "--help"]);
+    let registered = ptsbench::allocate::ALLOCATORS
+        .names()
+        .chain(ptsbench::reconstruct::SOLVERS.names())
+        .chain(ptsbench::data::AUGMENTATIONS.names());
+    for name in registered {
+        assert!(help.contains(&format!("\n  {name} ")), "{name}: {help}");
     }
 }
 
@@ -314,6 +330,7 @@ fn bad_names_and_numbers_are_wrong_usage() {
         3,
         &["unknown suite `nosuch`"],
     );
+    assert_fails(&["lst"], 2, &["no case contains `lst`", "ptsbench list"]);
     let mut gpu = vec!["eval", "--device", "cuda:7"];
     gpu.extend(SUBJECT);
     gpu.extend(DATA);
@@ -417,6 +434,31 @@ fn a_folder_that_cannot_be_written_is_said_before_any_work() {
 }
 
 #[test]
+fn an_output_that_cannot_be_written_is_said_before_any_work() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("absent/sparse.safetensors");
+    let mut arguments = vec!["sparsify", "--output", text(&output), "--iterations"];
+    arguments.extend(["1000000", "--allocator", "erk", "--sparsity", "0.5"]);
+    arguments.extend(["--reconstruction", "block-sparse-none-adam"]);
+    arguments.extend(SUBJECT);
+    arguments.extend(DATA);
+    assert_fails(&arguments, 3, &["absent` cannot be written", "`--output`"]);
+}
+
+#[test]
+fn a_missing_golden_fails_the_run_and_keeps_the_record() {
+    let folder = TempDir::new().unwrap();
+    let path = suite(&folder, "\"erk\"", "");
+    ptsbench(&["run", "none@0.50", "--check", "--suite", text(&path)])
+        .current_dir(&folder)
+        .env("CI", "1")
+        .assert()
+        .code(1);
+    assert_eq!(records(&folder.path().join("reports")).len(), 1);
+    assert!(!folder.path().join("golden").exists());
+}
+
+#[test]
 fn records_are_the_same_with_any_number_of_threads_and_jobs() {
     let folder = TempDir::new().unwrap();
     let path = suite(
@@ -504,6 +546,43 @@ fn an_interrupted_run_keeps_what_is_finished_and_does_the_rest() {
         }
         assert_eq!(records(&out).len(), 28);
     }
+}
+
+/// Whether a process has a handler for SIGINT by now.
+#[cfg(target_os = "linux")]
+fn handles_interrupts(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    caught.unwrap_or(0) & 0b10 != 0
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupted_sparsify_writes_nothing() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("sparse.safetensors");
+    let mut arguments = vec!["sparsify", "--output", text(&output), "--iterations"];
+    arguments.extend(["1000000", "--allocator", "erk", "--sparsity", "0.5"]);
+    arguments.extend(["--reconstruction", "block-sparse-none-adam"]);
+    arguments.extend(SUBJECT);
+    arguments.extend(DATA);
+    let child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("ptsbench"))
+        .args(&arguments)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !handles_interrupts(child.id()) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let pid = child.id().to_string();
+    let mut kill = std::process::Command::new("kill");
+    assert!(kill.args(["-INT", &pid]).status().unwrap().success());
+    let ended = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(130), "{stderr}");
+    assert!(stderr.starts_with("error: interrupted"), "{stderr}");
+    assert!(!output.exists());
 }
 
 #[test]

@@ -5,11 +5,11 @@ mod spec;
 pub use spec::{CaseSpec, Fold, Settings};
 
 use crate::allocate::{ALLOCATORS, Allocator};
-use crate::data::DataSpec;
+use crate::data::{AUGMENTATIONS, DataSpec};
 use crate::reconstruct::Reconstruction;
-use crate::registry::Spec;
+use crate::registry::{Spec, SpecError};
 use crate::tasks::{TASKS, Task};
-use crate::weights::WeightsSpec;
+use crate::weights::{EMBEDDED, WeightsSpec};
 use std::error::Error;
 use std::fmt;
 
@@ -114,16 +114,28 @@ impl Case {
     }
 
     fn parts(spec: CaseSpec) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let augment = spec.settings.augment.iter().map(|text| text.parse());
+        let weights: WeightsSpec = spec.weights.parse()?;
+        if let WeightsSpec::Embedded(name) = &weights {
+            EMBEDDED.find(name)?;
+        }
         Ok(Self {
             model: spec.model.parse()?,
-            weights: spec.weights.parse()?,
+            weights,
             data: spec.data.parse()?,
             allocator: ALLOCATORS.build(&spec.allocator.parse()?)?,
             reconstruction: spec.reconstruction.parse()?,
-            augment: augment.collect::<Result<_, _>>()?,
+            augment: augmentations(&spec.settings.augment)?,
             task: *TASKS.find(&spec.task)?,
             spec,
         })
     }
+}
+
+/// Reads augmentations, and checks that they can be made.
+fn augmentations(texts: &[String]) -> Result<Vec<Spec>, SpecError> {
+    let checked = |text: &String| {
+        let spec: Spec = text.parse()?;
+        AUGMENTATIONS.build(&spec).map(|_| spec)
+    };
+    texts.iter().map(checked).collect()
 }

@@ -1,6 +1,7 @@
 //! A case as typed: names and numbers only.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::num::NonZeroUsize;
 
 /// One case, with everything its result depends on but the contents of files.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -34,9 +35,11 @@ pub struct CaseSpec {
 pub struct Settings {
     /// Steps of gradient descent a unit.
     pub iterations: usize,
-    /// Samples a step.
+    /// Samples a step, at least one.
+    #[serde(deserialize_with = "positive")]
     pub batch_size: usize,
-    /// Calibration images, before augmentation.
+    /// Calibration images, before augmentation; at least one.
+    #[serde(deserialize_with = "positive")]
     pub calibration: usize,
     /// Label-free copies added to them, for example `flip`.
     pub augment: Vec<String>,
@@ -44,7 +47,8 @@ pub struct Settings {
     pub fold: Fold,
     /// The seed of everything random.
     pub seed: u64,
-    /// Test images that are evaluated; all if absent.
+    /// Test images that are evaluated, at least one; all if absent.
+    #[serde(deserialize_with = "positive_if_any")]
     pub limit: Option<usize>,
 }
 
@@ -72,6 +76,14 @@ impl Default for Settings {
             limit: None,
         }
     }
+}
+
+fn positive<'de, D: Deserializer<'de>>(number: D) -> Result<usize, D::Error> {
+    NonZeroUsize::deserialize(number).map(NonZeroUsize::get)
+}
+
+fn positive_if_any<'de, D: Deserializer<'de>>(number: D) -> Result<Option<usize>, D::Error> {
+    Option::<NonZeroUsize>::deserialize(number).map(|number| number.map(NonZeroUsize::get))
 }
 
 impl CaseSpec {

@@ -1,6 +1,7 @@
 //! `ptsbench allocate`.
 
 use super::CliError;
+use super::help;
 use super::output::{Format, write};
 use super::subject::{SubjectArgs, sparsity};
 use crate::allocate::{ALLOCATORS, Allocation, LayerRate};
@@ -12,17 +13,17 @@ use serde::Serialize;
 
 /// Shares out a sparsity over the layers of a checkpoint.
 #[derive(Debug, Args)]
+#[command(after_help = help::allocate())]
 pub(super) struct Allocate {
     #[command(flatten)]
     subject: SubjectArgs,
-    /// The allocator: uniform, er, erk, magnitude, l1norm, l2norm, lamp; parameters as in `erk(power=0.5)`
+    /// The allocator, see below; parameters as in `erk(power=0.5)`
     #[arg(long)]
     allocator: Spec,
     /// The share of all prunable weights to be pruned, in [0, 1)
     #[arg(long, value_parser = sparsity)]
     sparsity: f64,
-    /// Data, from which classes and image size are taken
-    #[arg(long, value_name = "FORMAT:DIR")]
+    #[arg(long, value_name = "DATA", help = help::data("Data, from which classes and image size are taken"))]
     data: Option<DataSpec>,
     /// Whether batch norms are folded before or after allocation; `sparsify` and suites fold before unless told
     /// otherwise, this table shows the checkpoint as it is

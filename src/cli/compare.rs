@@ -7,8 +7,13 @@ use crate::record::{Record, Store, Verdict, compare};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
+const AFTER_HELP: &str = "\
+Example:
+  ptsbench compare before/results after/results";
+
 /// Compares two folders of records.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Compare {
     /// The folder of records before
     a: PathBuf,

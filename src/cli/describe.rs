@@ -7,8 +7,14 @@ use crate::models;
 use crate::registry::Spec;
 use clap::Args;
 
+const AFTER_HELP: &str = "\
+Examples:
+  ptsbench describe resnet20
+  ptsbench describe 'resnet20(num_classes=100)' --format json";
+
 /// Shows a model without running it.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Describe {
     /// The model; parameters may be overridden: `vit_tiny_patch16_224(depth=6)`
     model: Spec,

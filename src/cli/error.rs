@@ -58,10 +58,12 @@ pub enum CliError {
     #[error("{0}")]
     Device(String),
     /// A folder that cannot be written.
-    #[error("`{}` cannot be written, choose another with `--out`", path.display())]
+    #[error("folder `{}` cannot be written, choose another with `{option}`", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
+        /// The option that names it.
+        option: &'static str,
         /// Why.
         source: std::io::Error,
     },
@@ -89,7 +91,7 @@ pub enum CliError {
     #[error("{0}")]
     Failed(String),
     /// Asked to stop.
-    #[error("interrupted; what was finished is kept, run the same command again for the rest")]
+    #[error("interrupted; finished cases are kept, run the same command again for the rest")]
     Interrupted,
 }
 

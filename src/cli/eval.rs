@@ -1,6 +1,7 @@
 //! `ptsbench eval`.
 
 use super::CliError;
+use super::help;
 use super::output::{Format, write};
 use super::subject::{SubjectArgs, positive};
 use crate::data::DataSpec;
@@ -10,13 +11,17 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+const AFTER_HELP: &str = "\
+Example:
+  ptsbench eval --model resnet20 --weights sparse.safetensors --data cifar10:DIR --limit 2000";
+
 /// Measures a checkpoint on test data.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Eval {
     #[command(flatten)]
     subject: SubjectArgs,
-    /// The data: `cifar10:DIR`, `cifar100:DIR` or `embedded:fashion-mnist`
-    #[arg(long, value_name = "FORMAT:DIR")]
+    #[arg(long, value_name = "DATA", help = help::data("The data"))]
     data: DataSpec,
     /// Measure only the first N test images
     #[arg(long, value_name = "N", value_parser = positive)]

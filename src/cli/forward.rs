@@ -1,6 +1,7 @@
 //! `ptsbench forward`.
 
 use super::CliError;
+use super::output::check_output;
 use super::subject::SubjectArgs;
 use crate::graph::ValueId;
 use crate::pipeline::Subject;
@@ -12,8 +13,13 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+const AFTER_HELP: &str = "\
+Example:
+  ptsbench forward --model resnet20 --weights resnet20.th --input x.safetensors --output y.safetensors";
+
 /// Runs a checkpoint on the tensor `input` of a file; the result is called `output`.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Forward {
     #[command(flatten)]
     subject: SubjectArgs,
@@ -27,6 +33,7 @@ pub(super) struct Forward {
 
 impl Forward {
     pub(super) fn execute(&self) -> Result<(), CliError> {
+        check_output(&self.output)?;
         let engine = self.subject.engine()?;
         let input = self.read()?.to_device(engine.device())?;
         let subject = self.load(&engine, &input)?;
@@ -38,8 +45,8 @@ impl Forward {
             .collect();
         let outputs = graph.run(&subject.weights, &given, graph.outputs())?;
         let names = output_names(&subject);
-        let named = names.iter().map(String::as_str).zip(&outputs);
-        write_safetensors(&self.output, named, &BTreeMap::new())?;
+        let tensors = names.iter().map(String::as_str).zip(&outputs);
+        write_safetensors(&self.output, tensors, &BTreeMap::new())?;
         Ok(())
     }
 

@@ -6,8 +6,14 @@ use crate::suite::{self, Suite};
 use clap::Args;
 use serde::Serialize;
 
+const AFTER_HELP: &str = "\
+Examples:
+  ptsbench list --suite default | wc -l
+  ptsbench list --format json";
+
 /// Lists cases without loading weights or data.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct List {
     /// A suite by name or path; all suites if absent
     #[arg(long = "suite", value_name = "NAME")]

@@ -6,6 +6,7 @@ mod describe;
 mod error;
 mod eval;
 mod forward;
+mod help;
 mod list;
 mod models;
 mod output;
@@ -16,18 +17,24 @@ mod subject;
 
 pub use error::CliError;
 
+use crate::harness::interrupted;
 use clap::{Parser, Subcommand};
 
 const AFTER_HELP: &str = "\
 Examples:
-  ptsbench                                       run the embedded default suite, write reports/index.html
+  ptsbench                                       run the default suite, write reports/index.html
   ptsbench run --suite paper/track1-allocation   run another suite
   ptsbench sparsify --model resnet20 --weights resnet20.th --data cifar10:DIR \\
-      --allocator erk --reconstruction block-sparse-weight+bias-adam --sparsity 0.8 --output sparse.safetensors
+      --allocator erk --reconstruction block-sparse-weight+bias-adam --sparsity 0.8 \\
+      --output sparse.safetensors
   ptsbench allocate --model resnet20 --weights resnet20.th --allocator lamp --sparsity 0.9
 
-Exit codes: 0 success; 1 a case failed, a golden differs or results got worse; 2 wrong usage; 3 a suite, data, weights or
-folder cannot be used; 130 interrupted.";
+Exit codes:
+  0    all went well
+  1    a case failed, a golden differs or results got worse
+  2    wrong usage: an unknown name, a bad value
+  3    a suite, data, weights or a folder cannot be used
+  130  interrupted by SIGINT or SIGTERM; finished cases are kept";
 
 /// Post-training sparsity benchmark: allocate, mask, reconstruct, measure.
 #[derive(Debug, Parser)]
@@ -69,6 +76,17 @@ impl Cli {
     /// # Errors
     /// [`CliError`], which knows the exit code.
     pub fn execute(self) -> Result<(), CliError> {
+        // Work that was stopped fails in many ways, all of which mean the same.
+        self.dispatch().map_err(|error| {
+            if interrupted() {
+                CliError::Interrupted
+            } else {
+                error
+            }
+        })
+    }
+
+    fn dispatch(self) -> Result<(), CliError> {
         match self.command.unwrap_or(Command::Run(self.run)) {
             Command::Run(command) => command.execute(),
             Command::List(command) => command.execute(),

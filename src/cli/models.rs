@@ -8,8 +8,13 @@ use crate::registry::Spec;
 use clap::Args;
 use serde::Serialize;
 
+const AFTER_HELP: &str = "\
+Example:
+  ptsbench models --format json";
+
 /// Lists the models.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Models {
     /// How to write the list
     #[arg(long, value_enum, default_value = "text")]

@@ -4,6 +4,7 @@ use super::CliError;
 use clap::ValueEnum;
 use serde::Serialize;
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -37,4 +38,18 @@ pub(super) fn emit(text: &str) -> Result<(), CliError> {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// Checks that a file can be made at `path`, whose folder must exist, before work goes into its content.
+pub(super) fn check_output(path: &Path) -> Result<(), CliError> {
+    let folder = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let probe = tempfile::tempfile_in(folder).map(|_| ());
+    probe.map_err(|source| CliError::Folder {
+        path: folder.to_owned(),
+        option: "--output",
+        source,
+    })
 }

@@ -8,8 +8,15 @@ use clap::Args;
 use std::path::PathBuf;
 use std::thread;
 
+const AFTER_HELP: &str = "\
+Examples:
+  ptsbench run resnet20 --jobs 2              the cases of the default suite whose id contains `resnet20`
+  ptsbench run --suite my.toml --out results  a suite of your own
+  ptsbench run --check                        compare with the goldens, as `cargo test` does";
+
 /// Runs cases side by side and writes the leaderboard.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Run {
     /// Run only cases whose id contains one of these
     #[arg(value_name = "FILTER")]
@@ -39,6 +46,7 @@ impl Run {
         let suites = suite::load("suites".as_ref(), &self.suites)?;
         check_writable(&self.out).map_err(|source| CliError::Folder {
             path: self.out.clone(),
+            option: "--out",
             source,
         })?;
         let options = Options {
@@ -50,6 +58,13 @@ impl Run {
             force: self.force,
             filters: self.filters.clone(),
         };
+        let mut entries = suites.iter().flat_map(|suite| &suite.entries);
+        if !entries.any(|entry| options.selects(entry)) {
+            return Err(CliError::Usage(format!(
+                "no case contains `{}`, see `ptsbench list`",
+                self.filters.join("` or `")
+            )));
+        }
         harness::listen()?;
         let report = harness::run(&suites, &device, &options, &Console::new())?;
         let page = harness::publish(&options.folders.results(), &self.out)?;
@@ -57,19 +72,15 @@ impl Run {
             "{} computed, {} stored before, {} failed, {} ignored; see {}",
             report.computed,
             report.resumed,
-            report.failed.len(),
-            report.ignored.len(),
+            report.failed,
+            report.ignored,
             page.display()
         );
-        if interrupted() {
-            Err(CliError::Interrupted)
-        } else if report.failed.is_empty() {
-            Ok(())
-        } else {
-            Err(CliError::Failed(format!(
-                "{} cases failed",
-                report.failed.len()
-            )))
+        match report.failed {
+            // Even where nothing failed, the rest is not done.
+            _ if interrupted() => Err(CliError::Interrupted),
+            0 => Ok(()),
+            failed => Err(CliError::Failed(format!("{failed} cases failed"))),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! `ptsbench sparsify`.
 
 use super::CliError;
-use super::output::{Format, write};
+use super::help;
+use super::output::{Format, check_output, write};
 use super::subject::{SubjectArgs, positive, sparsity};
 use crate::case::{Case, CaseSpec, Fold, Settings};
 use crate::data::DataSpec;
@@ -13,26 +14,15 @@ use crate::weights::write_safetensors;
 use clap::Args;
 use std::path::PathBuf;
 
-const AFTER_HELP: &str = "\
-A reconstruction is `none` or <granularity>-<input>-<correction>-<solver>, or several joined by commas:
-  granularity  single, layer, block
-  input        dense, sparse
-  correction   none, weight, bias, weight+bias
-  solver       adam, sgd, exact (single only); parameters as in adam(lr=0.003,decay=cosine,iterations=500)
-Example:
-  ptsbench sparsify --model resnet20 --weights resnet20.th --data cifar10:DIR --allocator erk \\
-      --reconstruction 'single-sparse-none-exact,block-sparse-none-adam' --sparsity 0.8 --output sparse.safetensors";
-
 /// Runs the whole pipeline on a checkpoint and writes the sparse one.
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = help::sparsify())]
 pub(super) struct Sparsify {
     #[command(flatten)]
     subject: SubjectArgs,
-    /// Calibration and test data: `cifar10:DIR`, `cifar100:DIR` or `embedded:fashion-mnist`
-    #[arg(long, value_name = "FORMAT:DIR")]
+    #[arg(long, value_name = "DATA", help = help::data("Calibration and test data"))]
     data: DataSpec,
-    /// The allocator: uniform, er, erk, magnitude, l1norm, l2norm, lamp
+    /// The allocator, see below
     #[arg(long)]
     allocator: Spec,
     /// The reconstruction, see below
@@ -50,7 +40,7 @@ pub(super) struct Sparsify {
     /// Calibration images
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = positive)]
     calibration: usize,
-    /// Label-free copies added to the calibration images: `flip`, `shift`; may be given more than once
+    /// Label-free copies added to the calibration images, see below; may be given more than once
     #[arg(long)]
     augment: Vec<Spec>,
     /// Whether batch norms are folded before or after allocation
@@ -79,6 +69,7 @@ impl Sparsify {
             return Err(CliError::Exists(self.output.clone()));
         }
         let case = Case::resolve(self.spec()?)?;
+        check_output(&self.output)?;
         let engine = self.subject.engine()?;
         listen()?;
         let watcher = Console::new().watch("sparsify");

@@ -20,7 +20,7 @@ pub enum RunError {
         /// The shapes of its inputs, batch included.
         shapes: Vec<Vec<usize>>,
         /// What candle says.
-        source: candle_core::Error,
+        source: Box<candle_core::Error>,
     },
 }
 
@@ -71,7 +71,7 @@ impl Step {
             node: node.name.clone(),
             kind: node.op.kind(),
             shapes: inputs.iter().map(|t| t.dims().to_vec()).collect(),
-            source,
+            source: Box::new(source),
         })
     }
 }

@@ -4,15 +4,18 @@
 //! soon as it is there, before it is compared with its golden; a case that fails or panics harms no other.
 
 mod console;
+mod panics;
 mod publish;
 mod run;
 mod signal;
+mod summaries;
 mod trial;
 
 pub use console::Console;
 pub use publish::{PublishError, publish};
 pub use run::{Options, Report, run};
 pub use signal::{interrupted, listen};
+pub use summaries::Summaries;
 pub use trial::trials;
 
 use crate::case::{Case, CaseError};
@@ -22,6 +25,7 @@ use crate::pipeline::{Allow, Engine};
 use crate::progress::Progress;
 use crate::record::{Record, Scale, Store, StoreError};
 use candle_core::Device;
+use panics::Panics;
 use rayon::ThreadPoolBuilder;
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -101,16 +105,25 @@ impl Harness {
         }
     }
 
+    /// Returns the store of records.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Runs a case, or takes its record from an earlier run; compares it with its golden.
     ///
     /// # Errors
     /// [`Failure`].
     pub fn run(&self, case: &Case, progress: &dyn Progress) -> Result<Done, Failure> {
-        let pool = ThreadPoolBuilder::new().num_threads(self.threads).build()?;
-        let done = catch_unwind(AssertUnwindSafe(|| {
-            pool.install(|| self.compute(case, progress))
-        }))
-        .unwrap_or_else(|panic| Err(Failure::Panic(message_of(panic.as_ref()))))?;
+        let panics = Panics::default();
+        let heard = panics.clone();
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(self.threads)
+            .start_handler(move |_| heard.hear_this_thread())
+            .build()?;
+        let compute = || pool.install(|| self.compute(case, progress));
+        let done = catch_unwind(AssertUnwindSafe(compute))
+            .unwrap_or_else(|_| Err(Failure::Panic(panics.first())))?;
         if let Some(root) = &self.golden {
             golden::check(&done.record, root, scale)?;
         }
@@ -169,8 +182,5 @@ pub fn check_writable(folder: &Path) -> std::io::Result<()> {
     tempfile::tempfile_in(folder).map(|_| ())
 }
 
-fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned())
-}
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,12 @@
 //! `ptsbench run`: many cases side by side.
 
-use super::{Console, Failure, Folders, Harness, chain, interrupted};
+use super::{Console, Folders, Harness, Summaries, chain, interrupted};
 use crate::case::Case;
-use crate::record::{Failed, Ignored, RunSummary, Store, StoreError};
+use crate::record::StoreError;
 use crate::suite::{Entry, Suite};
 use candle_core::Device;
-use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// How to run.
@@ -24,22 +23,23 @@ pub struct Options {
 }
 
 /// How a run went.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Report {
     /// Cases computed.
     pub computed: usize,
     /// Cases whose record was there already.
     pub resumed: usize,
     /// Cases that failed.
-    pub failed: Vec<Failed>,
+    pub failed: usize,
     /// Cases that cannot run here.
-    pub ignored: Vec<Ignored>,
+    pub ignored: usize,
     /// Cases not done because the program was asked to stop.
     pub left: usize,
 }
 
 impl Options {
-    fn selects(&self, entry: &Entry) -> bool {
+    /// Whether `entry` is to run.
+    pub fn selects(&self, entry: &Entry) -> bool {
         let id = entry.case.spec.id();
         self.filters.is_empty() || self.filters.iter().any(|filter| id.contains(filter))
     }
@@ -74,89 +74,76 @@ pub fn run(
         cores / jobs,
     );
     console.start(cases.len());
-    let mut report = side_by_side(&cases, jobs, &harness, console);
+    let crew = Crew {
+        harness,
+        console,
+        summaries: Summaries::of(suites),
+        report: Mutex::default(),
+    };
+    crew.run_all(&cases, jobs);
     console.finish();
-    report.ignored = entries.iter().filter_map(|entry| ignored(entry)).collect();
     if options.filters.is_empty() {
-        store_summaries(suites, &report, &options.folders)?;
+        crew.summaries.save(crew.harness.store())?;
     }
-    Ok(report)
-}
-
-fn side_by_side(cases: &[&Case], jobs: usize, harness: &Harness, console: &Console) -> Report {
-    let next = AtomicUsize::new(0);
-    let report = Mutex::new(Report::default());
-    thread::scope(|scope| {
-        for _ in 0..jobs {
-            scope.spawn(|| {
-                while let Some(case) = cases.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    let id = case.spec.id();
-                    let result = if interrupted() {
-                        None
-                    } else {
-                        let watcher = console.watch(&id);
-                        Some(harness.run(case, &watcher))
-                    };
-                    let mut report = report.lock().expect("no case panics here");
-                    report.add(&id, result, console);
-                }
-            });
-        }
-    });
-    report.into_inner().expect("no case panics here")
-}
-
-impl Report {
-    fn add(&mut self, id: &str, result: Option<Result<super::Done, Failure>>, console: &Console) {
-        match result {
-            Some(Ok(done)) => {
-                if done.resumed {
-                    self.resumed += 1;
-                } else {
-                    self.computed += 1;
-                }
-                console.passed(&done);
-            }
-            Some(Err(failure)) if !interrupted() => {
-                let message = chain(&failure);
-                console.failed(id, &message);
-                self.failed.push(Failed {
-                    case: id.to_owned(),
-                    message,
-                });
-            }
-            _ => self.left += 1,
-        }
-    }
-}
-
-fn ignored(entry: &Entry) -> Option<Ignored> {
-    entry.ignored.as_ref().map(|reason| Ignored {
-        case: entry.case.spec.id(),
-        reason: reason.clone(),
+    let report = crew.report.into_inner();
+    Ok(Report {
+        ignored: entries.len() - cases.len(),
+        ..report.unwrap_or_else(PoisonError::into_inner)
     })
 }
 
-fn store_summaries(suites: &[Suite], report: &Report, folders: &Folders) -> Result<(), StoreError> {
-    let store = Store::new(folders.results());
-    let mut summaries: BTreeMap<&str, RunSummary> = BTreeMap::new();
-    for suite in suites {
-        let summary = RunSummary {
-            suite: suite.name.clone(),
-            ..RunSummary::default()
-        };
-        summaries.insert(&suite.name, summary);
+/// What the threads of a run share.
+struct Crew<'a> {
+    harness: Harness,
+    console: &'a Console,
+    summaries: Summaries,
+    report: Mutex<Report>,
+}
+
+impl Crew<'_> {
+    fn run_all(&self, cases: &[&Case], jobs: usize) {
+        let next = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for _ in 0..jobs {
+                scope.spawn(|| {
+                    while let Some(case) = cases.get(next.fetch_add(1, Ordering::SeqCst)) {
+                        self.run(case);
+                    }
+                });
+            }
+        });
     }
-    let suite_of = |case: &str| case.split("::").next().unwrap_or_default().to_owned();
-    for ignored in &report.ignored {
-        if let Some(summary) = summaries.get_mut(suite_of(&ignored.case).as_str()) {
-            summary.ignored.push(ignored.clone());
+
+    fn run(&self, case: &Case) {
+        if interrupted() {
+            return self.count(|report| &mut report.left);
+        }
+        let id = case.spec.id();
+        let watcher = self.console.watch(&id);
+        let result = self.harness.run(case, &watcher);
+        drop(watcher);
+        match result {
+            Ok(done) => {
+                self.count(if done.resumed {
+                    |report| &mut report.resumed
+                } else {
+                    |report| &mut report.computed
+                });
+                self.console.passed(&done);
+            }
+            // What was stopped has not failed.
+            Err(_) if interrupted() => self.count(|report| &mut report.left),
+            Err(failure) => {
+                let message = chain(&failure);
+                self.count(|report| &mut report.failed);
+                self.console.failed(&id, &message);
+                self.summaries.add_failed(&case.spec, &message);
+            }
         }
     }
-    for failed in &report.failed {
-        if let Some(summary) = summaries.get_mut(suite_of(&failed.case).as_str()) {
-            summary.failed.push(failed.clone());
-        }
+
+    fn count(&self, counter: fn(&mut Report) -> &mut usize) {
+        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        *counter(&mut report) += 1;
     }
-    summaries.values().try_for_each(|s| store.save_summary(s))
 }

@@ -1,12 +1,13 @@
 //! From a suite's sections to its cases.
 
 use super::file::{Section, SubjectTable, SuiteErrorKind, SuiteFile};
-use crate::case::{Case, CaseError, CaseSpec, Settings, Stage};
+use crate::case::{Case, CaseError, CaseSpec, Settings};
 use crate::data::DataSpec;
 use crate::models;
-use crate::registry::Spec;
+use crate::registry::UnknownName;
 use serde::Deserialize;
 use std::collections::HashMap;
+use std::error::Error;
 
 /// A suite with all its cases, nothing loaded.
 #[derive(Debug)]
@@ -36,24 +37,27 @@ impl Suite {
         variable: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, SuiteErrorKind> {
         let file: SuiteFile = toml::from_str(text)?;
+        let bases = file.bases(name)?;
         let mut entries: Vec<Entry> = Vec::new();
-        let mut seen: HashMap<String, (usize, &str)> = HashMap::new();
+        let mut seen: HashMap<String, (CaseSpec, &str)> = HashMap::new();
         for section in &file.sections {
-            for spec in section.cases(name, &file)? {
+            for spec in section.cases(&bases, &file.settings)? {
                 let id = spec.id();
-                if let Some((index, first)) = seen.get(&id) {
-                    if entries[*index].case.spec.settings != spec.settings {
+                match seen.get(&id) {
+                    None => {
+                        let entry = Entry::new(spec.clone(), variable);
+                        entries.push(entry.map_err(|source| section.case_error(source))?);
+                        seen.insert(id, (spec, &section.name));
+                    }
+                    Some((same, _)) if *same == spec => {}
+                    Some((_, first)) => {
                         return Err(SuiteErrorKind::Conflict {
                             case: id,
                             first: (*first).to_owned(),
                             second: section.name.clone(),
                         });
                     }
-                    continue;
                 }
-                seen.insert(id, (entries.len(), &section.name));
-                let entry = Entry::new(spec, variable);
-                entries.push(entry.map_err(|source| section.case_error(source))?);
             }
         }
         Ok(Self {
@@ -64,10 +68,28 @@ impl Suite {
     }
 }
 
+impl SuiteFile {
+    /// Returns a case of each subject whose techniques and settings are yet to be filled in.
+    fn bases(&self, suite: &str) -> Result<Vec<CaseSpec>, SuiteErrorKind> {
+        let base = |subject: &SubjectTable| {
+            let base = subject.base(suite);
+            base.map_err(|source| SuiteErrorKind::Subject {
+                model: subject.model.clone(),
+                source,
+            })
+        };
+        self.subjects.iter().map(base).collect()
+    }
+}
+
 impl Section {
     /// Returns the full product, subjects outermost.
-    fn cases(&self, suite: &str, file: &SuiteFile) -> Result<Vec<CaseSpec>, SuiteErrorKind> {
-        let settings = self.settings(file)?;
+    fn cases(
+        &self,
+        bases: &[CaseSpec],
+        suite: &toml::Table,
+    ) -> Result<Vec<CaseSpec>, SuiteErrorKind> {
+        let settings = self.settings(suite)?;
         if let Some(value) = self.sparsities.iter().find(|s| !(0.0..1.0).contains(*s)) {
             return Err(SuiteErrorKind::Sparsity {
                 section: self.name.clone(),
@@ -75,48 +97,52 @@ impl Section {
             });
         }
         let mut cases = Vec::new();
-        for subject in self.subjects(file)? {
-            let base = subject.base(suite, &settings);
-            let base = base.map_err(|source| self.case_error(source))?;
+        for base in self.subjects(bases)? {
             for allocator in &self.allocators {
                 for reconstruction in &self.reconstructions {
                     cases.extend(self.sparsities.iter().map(|sparsity| CaseSpec {
                         allocator: allocator.clone(),
                         reconstruction: reconstruction.clone(),
                         sparsity: *sparsity,
+                        settings: settings.clone(),
                         ..base.clone()
                     }));
                 }
             }
         }
+        if cases.is_empty() {
+            return Err(SuiteErrorKind::NoCases {
+                section: self.name.clone(),
+            });
+        }
         Ok(cases)
     }
 
-    fn subjects<'a>(&self, file: &'a SuiteFile) -> Result<Vec<&'a SubjectTable>, SuiteErrorKind> {
-        if self.models.is_empty() {
-            return Ok(file.subjects.iter().collect());
+    /// Returns the subjects whose models the section names, or all.
+    fn subjects<'a>(&self, bases: &'a [CaseSpec]) -> Result<Vec<&'a CaseSpec>, SuiteErrorKind> {
+        let known = || bases.iter().map(|base| base.model.as_str());
+        for model in &self.models {
+            if !known().any(|known| known == model) {
+                return Err(SuiteErrorKind::NoSubject {
+                    section: self.name.clone(),
+                    source: Box::new(UnknownName::new("subject", model, known())),
+                });
+            }
         }
-        let find = |model: &String| {
-            let subject = file.subjects.iter().find(|s| s.model == *model);
-            subject.ok_or_else(|| SuiteErrorKind::Subject {
-                section: self.name.clone(),
-                model: model.clone(),
-                known: models_of(file),
-            })
-        };
-        self.models.iter().map(find).collect()
+        let picked = |base: &&CaseSpec| self.models.is_empty() || self.models.contains(&base.model);
+        Ok(bases.iter().filter(picked).collect())
     }
 
-    /// Returns the defaults, overridden by the suite's settings and then by the section's.
-    fn settings(&self, file: &SuiteFile) -> Result<Settings, SuiteErrorKind> {
+    /// Returns the defaults, overridden by the settings of the suite and then by the section's.
+    fn settings(&self, suite: &toml::Table) -> Result<Settings, SuiteErrorKind> {
         let read = |table: &toml::Table, place: &str| {
             Settings::deserialize(table.clone()).map_err(|source| SuiteErrorKind::Settings {
                 place: place.to_owned(),
                 source,
             })
         };
-        read(&file.settings, "the suite")?;
-        let mut merged = file.settings.clone();
+        read(suite, "the suite")?;
+        let mut merged = suite.clone();
         merged.extend(self.settings.clone());
         read(&merged, &format!("section `{}`", self.name))
     }
@@ -129,23 +155,14 @@ impl Section {
     }
 }
 
-fn models_of(file: &SuiteFile) -> String {
-    let models: Vec<&str> = file.subjects.iter().map(|s| s.model.as_str()).collect();
-    models.join(", ")
-}
-
 impl SubjectTable {
-    /// Returns a case of this subject whose techniques are yet to be filled in.
-    fn base(&self, suite: &str, settings: &Settings) -> Result<CaseSpec, CaseError> {
-        let at = |e: Box<dyn std::error::Error + Send + Sync>| {
-            CaseError::at(&self.model, Stage::Resolve)(e)
-        };
-        let model: Spec = self.model.parse().map_err(|e| at(Box::new(e)))?;
-        let family = models::family_of(&model.name).map_err(|e| at(Box::new(e)))?;
-        let data: DataSpec = self.data.parse().map_err(|e| at(Box::new(e)))?;
+    fn base(&self, suite: &str) -> Result<CaseSpec, Box<dyn Error + Send + Sync>> {
+        let data: DataSpec = self.data.parse()?;
+        // Built once, so that a misspelt parameter is found here and not by the first case that runs.
+        let model = models::build(&self.model.parse()?)?;
         Ok(CaseSpec {
             suite: suite.to_owned(),
-            task: family.task().to_owned(),
+            task: model.task.to_owned(),
             dataset: data.dataset_name().to_owned(),
             model: self.model.clone(),
             weights: self.weights.clone(),
@@ -153,7 +170,7 @@ impl SubjectTable {
             allocator: String::new(),
             reconstruction: String::new(),
             sparsity: 0.0,
-            settings: settings.clone(),
+            settings: Settings::default(),
         })
     }
 }

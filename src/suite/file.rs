@@ -1,6 +1,7 @@
 //! A suite as typed.
 
 use crate::case::CaseError;
+use crate::registry::UnknownName;
 use serde::Deserialize;
 use std::error::Error;
 use std::fmt;
@@ -68,15 +69,29 @@ pub enum SuiteErrorKind {
         /// Which setting, and why.
         source: toml::de::Error,
     },
-    /// A section names a model that no subject has.
-    #[error("section `{section}` names model `{model}`, which is no subject (subjects: {known})")]
+    /// The names or parameters of a subject are wrong.
+    #[error("subject `{model}` cannot be used")]
     Subject {
+        /// Its model.
+        model: String,
+        /// Which name, and why.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A section names a model that no subject has.
+    #[error("section `{section}` cannot pick its models")]
+    NoSubject {
         /// The section.
         section: String,
-        /// The model.
-        model: String,
-        /// The models of all subjects.
-        known: String,
+        /// The model, and those that there are.
+        source: Box<UnknownName>,
+    },
+    /// A section has an empty list.
+    #[error(
+        "section `{section}` has no cases, expected an allocator, a reconstruction and a sparsity at least"
+    )]
+    NoCases {
+        /// The section.
+        section: String,
     },
     /// A rate is no share.
     #[error("section `{section}` has sparsity {value}, expected a number in [0, 1)")]
@@ -94,8 +109,10 @@ pub enum SuiteErrorKind {
         /// Which name, and why.
         source: CaseError,
     },
-    /// The same case with different settings.
-    #[error("sections `{first}` and `{second}` have case `{case}` with different settings")]
+    /// Two cases of the same id.
+    #[error(
+        "case `{case}` is in section `{first}` and in section `{second}` with other settings, weights or data"
+    )]
     Conflict {
         /// The case id.
         case: String,
@@ -103,6 +120,12 @@ pub enum SuiteErrorKind {
         first: String,
         /// The section that has it again.
         second: String,
+    },
+    /// Two files stand for suites of the same name.
+    #[error("its name `{name}` is that of another suite of the same run, rename one of them")]
+    Twin {
+        /// The name.
+        name: String,
     },
 }
 

@@ -84,10 +84,16 @@ pub fn load(folder: &Path, names: &[String]) -> Result<Vec<Suite>, SuiteErrors> 
     } else {
         names.to_vec()
     };
-    let mut loaded = Vec::new();
+    let mut loaded: Vec<Suite> = Vec::new();
     let mut errors = Vec::new();
-    for name in &wanted {
-        match suites.parse(name) {
+    for (index, name) in wanted.iter().enumerate() {
+        if wanted[..index].contains(name) {
+            continue;
+        }
+        match suites.parse(folder, name) {
+            Ok(suite) if loaded.iter().any(|other| other.name == suite.name) => {
+                errors.push(twin(name, suite.name).into());
+            }
             Ok(suite) => loaded.push(suite),
             Err(error) => errors.push(error),
         }
@@ -100,12 +106,16 @@ pub fn load(folder: &Path, names: &[String]) -> Result<Vec<Suite>, SuiteErrors> 
 }
 
 impl Suites {
-    fn parse(&self, name: &str) -> Result<Suite, Box<dyn std::error::Error + Send + Sync>> {
+    fn parse(
+        &self,
+        folder: &Path,
+        name: &str,
+    ) -> Result<Suite, Box<dyn std::error::Error + Send + Sync>> {
         let file = Path::new(name);
         let (path, name, text) = if file.extension().is_some_and(|e| e == "toml") {
-            let stem = file.file_stem().unwrap_or(file.as_os_str());
-            let stem = stem.to_string_lossy().into_owned();
-            (file.to_owned(), stem, read(file)?)
+            let stem = file.file_name().map_or(file, Path::new);
+            let below = file.strip_prefix(folder).unwrap_or(stem);
+            (file.to_owned(), name_of(below), read(file)?)
         } else {
             let known = self.texts.iter().find(|(path, _)| name_of(path) == name);
             let (path, text) = known.ok_or_else(|| {
@@ -116,6 +126,13 @@ impl Suites {
         };
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         Ok(Suite::parse(&name, &text, &variable).map_err(|kind| SuiteError { path, kind })?)
+    }
+}
+
+fn twin(path: &str, name: String) -> SuiteError {
+    SuiteError {
+        path: path.into(),
+        kind: SuiteErrorKind::Twin { name },
     }
 }
 
@@ -131,4 +148,52 @@ fn name_of(path: &Path) -> String {
     let stem = path.with_extension("");
     let parts: Vec<_> = stem.iter().map(|part| part.to_string_lossy()).collect();
     parts.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SUITES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/suites");
+
+    fn names(folder: &str, names: &[&str]) -> Result<Vec<String>, SuiteErrors> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let suites = load(folder.as_ref(), &names)?;
+        Ok(suites.into_iter().map(|suite| suite.name).collect())
+    }
+
+    #[test]
+    fn the_binary_has_what_the_folder_has() {
+        let embedded = names("/nowhere", &[]).unwrap();
+        assert_eq!(embedded, names(SUITES, &[]).unwrap());
+        assert!(embedded.contains(&"paper/track1-allocation".to_owned()));
+    }
+
+    #[test]
+    fn a_name_and_a_path_are_the_same_suite() {
+        let name = "experiments/uniform-vs-erk";
+        let path = format!("{SUITES}/{name}.toml");
+        assert_eq!(names(SUITES, &[name, name]).unwrap(), [name]);
+        assert_eq!(names(SUITES, &[&path]).unwrap(), [name]);
+        assert_eq!(names("/nowhere", &[&path]).unwrap(), ["uniform-vs-erk"]);
+        let message = names(SUITES, &[name, &path]).unwrap_err().to_string();
+        assert!(message.contains("is that of another suite"), "{message}");
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [("a.toml", "descripton = 1"), ("b.toml", "=")] {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        let message = load(folder.path(), &[]).unwrap_err().to_string();
+        for part in [
+            "`a.toml`",
+            "unknown field `descripton`",
+            "`b.toml`",
+            "line 1, column 1",
+        ] {
+            assert!(message.contains(part), "`{part}` is not in: {message}");
+        }
+    }
 }

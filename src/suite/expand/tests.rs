@@ -22,6 +22,18 @@ fn suite(sections: &str) -> Result<Suite, SuiteErrorKind> {
     })
 }
 
+/// The message of a bad suite with those of its causes.
+fn message(sections: &str) -> String {
+    let error = suite(sections).unwrap_err();
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
 const SECTION: &str = r#"
     [[sections]]
     name = "first"
@@ -85,34 +97,96 @@ fn sections_override_settings_and_pick_models() {
 fn the_same_case_twice_is_one_case_or_a_conflict() {
     assert_eq!(suite(&SECTION.repeat(2)).unwrap().entries.len(), 16);
     let other = SECTION.replace("first", "second") + "settings = { seed = 1 }";
-    let message = suite(&(SECTION.to_owned() + &other))
-        .unwrap_err()
-        .to_string();
+    assert_eq!(
+        message(&(SECTION.to_owned() + &other)),
+        "case `unit/test::classification/fashion-mnist/resnet20/uniform/none@0.50` is in section `first` and in section \
+         `second` with other settings, weights or data"
+    );
+    let twin = r#"
+        [[subjects]]
+        model = "resnet20"
+        weights = "other.safetensors"
+        data = "embedded:fashion-mnist"
+    "#;
+    let message = message(&(twin.to_owned() + SECTION));
     assert!(
-        message.starts_with("sections `first` and `second` have case"),
+        message.contains("is in section `first` and in section `first`"),
         "{message}"
     );
 }
 
 #[test]
 fn bad_suites_say_where_and_why() {
-    for (from, to, why) in [
+    let rows = [
         ("0.875", "1.0", "section `first` has sparsity 1, expected"),
         ("0.875", "-0.1", "section `first` has sparsity -0.1"),
+        ("0.875", "nan", "section `first` has sparsity NaN"),
+        ("[0.5, 0.875]", "[]", "section `first` has no cases"),
         ("sparsities", "sparsitys", "unknown field `sparsitys`"),
-        ("\"uniform\"", "\"unifrom\"", "cannot be resolved"),
+        ("\"uniform\"", "\"unifrom\"", "did you mean `uniform`?"),
+        ("single-dense", "singel-dense", "did you mean `single`?"),
         (
             "name = \"first\"",
             "name = \"first\"\nmodels = [\"resnet\"]",
-            "which is no subject",
+            "section `first` cannot pick its models: unknown subject `resnet`, did you mean",
         ),
         (
             "name = \"first\"",
             "name = \"first\"\nsettings = { iteration = 1 }",
             "unknown field `iteration`",
         ),
+        (
+            "name = \"first\"",
+            "name = \"first\"\nsettings = { batch_size = 0 }",
+            "bad settings in section `first`: invalid value: integer `0`, expected a nonzero",
+        ),
+        (
+            "name = \"first\"",
+            "name = \"first\"\nsettings = { limit = 0 }",
+            "expected a nonzero",
+        ),
+        (
+            "name = \"first\"",
+            "name = \"first\"\nsettings = { augment = [\"flipp\"] }",
+            "unknown augmentation `flipp`, did you mean `flip`?",
+        ),
+    ];
+    let failures: Vec<String> = rows
+        .into_iter()
+        .map(|(from, to, why)| (why, message(&SECTION.replace(from, to))))
+        .filter(|(why, message)| !message.contains(why))
+        .map(|(why, message)| format!("`{why}` is not in: {message}"))
+        .collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn bad_subjects_say_which_and_why() {
+    for (model, weights, data, why) in [
+        ("resnet21", "w.pth", "cifar10:d", "did you mean `resnet20`"),
+        (
+            "resnet20(deph=1)",
+            "w.pth",
+            "cifar10:d",
+            "unknown field `deph`",
+        ),
+        (
+            "resnet20",
+            "w.pth",
+            "cifar11:d",
+            "unknown data format `cifar11`",
+        ),
+        (
+            "resnet20",
+            "embedded:resnet21",
+            "cifar10:d",
+            "unknown embedded checkpoint",
+        ),
     ] {
-        let message = suite(&SECTION.replace(from, to)).unwrap_err().to_string();
-        assert!(message.contains(why), "{why}: {message}");
+        let subject = format!(
+            "[[subjects]]\nmodel = \"{model}\"\nweights = \"{weights}\"\ndata = \"{data}\"\n"
+        );
+        let message = message(&(subject + SECTION));
+        assert!(message.contains(why), "`{why}` is not in: {message}");
     }
 }
