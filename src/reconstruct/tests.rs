@@ -149,9 +149,7 @@ fn no_unit_gets_worse_and_pruned_weights_stay_zero() {
         for unit in &reports {
             assert!(unit.loss_after <= unit.loss_before, "{technique}: {unit:?}");
         }
-        let better = reports
-            .iter()
-            .filter(|u| u.loss_after < u.loss_before);
+        let better = reports.iter().filter(|u| u.loss_after < u.loss_before);
         assert!(better.count() > 0, "{technique}: {reports:?}");
         for (id, mask) in &fixture.masks {
             let kept = (weights.tensor(*id) * mask).unwrap();
