@@ -2,6 +2,8 @@
 //!
 //! `tests/reference/models.py` made the numbers; weights come from a generator that both sides compute.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use candle_core::{Device, Tensor};
 use ptsbench::graph::{BatchNormFolding, GRANULARITIES, Graph, Param, Role, Weights};
 use ptsbench::models::{self, Model};
@@ -153,7 +155,7 @@ fn sizes_and_layers_equal_the_peers() {
 #[test]
 fn every_family_has_a_peer() {
     let covered: BTreeSet<&str> = peers().iter().map(|peer| peer.build().family).collect();
-    for family in models::FAMILIES.iter() {
+    for family in &models::FAMILIES {
         assert!(covered.contains(family.name()), "{}", family.name());
     }
 }
@@ -164,7 +166,7 @@ fn every_prunable_layer_lies_in_exactly_one_unit() {
         let model = models::build(&Spec::plain(name)).unwrap();
         for graph in [&model.graph, BatchNormFolding::of(&model.graph).graph()] {
             let layers: Vec<_> = graph.prunable().map(|(id, _)| id).collect();
-            for granularity in GRANULARITIES.iter() {
+            for granularity in &GRANULARITIES {
                 let units = granularity.units(graph);
                 let mut covered: Vec<_> = units.iter().flat_map(|u| u.layers.clone()).collect();
                 covered.sort_unstable();
@@ -182,7 +184,7 @@ fn replaying_units_equals_the_full_run() {
         let graph = peer.build().graph;
         let (weights, input) = (weights(&graph), input(peer.input));
         let given = [(graph.inputs()[0], input)];
-        for granularity in GRANULARITIES.iter() {
+        for granularity in &GRANULARITIES {
             for unit in granularity.units(&graph) {
                 let taps: Vec<_> = unit.inputs.iter().copied().chain([unit.output]).collect();
                 let mut tapped = graph.run(&weights, &given, &taps).unwrap();

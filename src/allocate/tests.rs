@@ -53,7 +53,7 @@ fn networks() -> impl Strategy<Value = Vec<LayerWeights>> {
 proptest! {
     #[test]
     fn every_allocator_meets_the_target(layers in networks(), target in 0.0..0.999_f64) {
-        for entry in ALLOCATORS.iter() {
+        for entry in &ALLOCATORS {
             let allocation = allocate(entry.name(), &layers, target);
             let numel: usize = layers.iter().map(|l| l.weights.len()).sum();
             let mut wanted = 0.0;

@@ -1,6 +1,5 @@
 //! Running a plan.
 
-use super::plan::Step;
 use super::{Graph, Node, Plan, PlanError, ValueId, Weights};
 use candle_core::{Result as CandleResult, Tensor};
 
@@ -46,7 +45,7 @@ impl Plan {
         }
         for step in &self.steps {
             let node = graph.node(step.node);
-            values[node.output.0] = Some(step.run(node, weights, &values)?);
+            values[node.output.0] = Some(run_node(node, weights, &values)?);
             for value in &step.last_uses {
                 values[value.0] = None;
             }
@@ -56,24 +55,18 @@ impl Plan {
     }
 }
 
-impl Step {
-    fn run(
-        &self,
-        node: &Node,
-        weights: &Weights,
-        values: &[Option<Tensor>],
-    ) -> Result<Tensor, RunError> {
-        let value = |id: &ValueId| values[id.0].as_ref().expect("the plan orders its steps");
-        let inputs: Vec<&Tensor> = node.inputs.iter().map(value).collect();
-        let params: Vec<&Tensor> = node.params.iter().map(|id| weights.tensor(*id)).collect();
-        let output: CandleResult<Tensor> = node.op.run(&inputs, &params);
-        output.map_err(|source| RunError::Operator {
-            node: node.name.clone(),
-            kind: node.op.kind(),
-            shapes: inputs.iter().map(|t| t.dims().to_vec()).collect(),
-            source: Box::new(source),
-        })
-    }
+/// Runs one operator on the values that exist.
+fn run_node(node: &Node, weights: &Weights, values: &[Option<Tensor>]) -> Result<Tensor, RunError> {
+    let value = |id: &ValueId| values[id.0].as_ref().expect("the plan orders its steps");
+    let inputs: Vec<&Tensor> = node.inputs.iter().map(value).collect();
+    let params: Vec<&Tensor> = node.params.iter().map(|id| weights.tensor(*id)).collect();
+    let output: CandleResult<Tensor> = node.op.run(&inputs, &params);
+    output.map_err(|source| RunError::Operator {
+        node: node.name.clone(),
+        kind: node.op.kind(),
+        shapes: inputs.iter().map(|t| t.dims().to_vec()).collect(),
+        source: Box::new(source),
+    })
 }
 
 impl Graph {

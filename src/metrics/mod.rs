@@ -74,7 +74,7 @@ mod tests {
     fn names_are_unique_and_tolerances_are_positive() {
         let names: BTreeSet<&str> = METRICS.names().collect();
         assert_eq!(names.len(), METRICS.iter().len());
-        for metric in METRICS.iter() {
+        for metric in &METRICS {
             assert!(metric.tolerance > 0.0, "{}", metric.name);
         }
     }

@@ -46,8 +46,8 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    let make = || Ok::<_, ()>(made.fetch_add(1, Ordering::SeqCst));
-                    assert_eq!(shared.get("a", make), Ok(0));
+                    let count = || Ok::<_, ()>(made.fetch_add(1, Ordering::SeqCst));
+                    assert_eq!(shared.get("a", count), Ok(0));
                 });
             }
         });

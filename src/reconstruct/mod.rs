@@ -59,3 +59,6 @@ pub enum ReconstructError {
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
 }
+
+#[cfg(test)]
+mod tests;

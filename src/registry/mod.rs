@@ -62,6 +62,15 @@ impl<T: Named> Registry<T> {
     }
 }
 
+impl<T: Named> IntoIterator for &Registry<T> {
+    type Item = &'static T;
+    type IntoIter = std::slice::Iter<'static, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 /// A name that no entry of a registry has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {kind} `{name}`{}", self.hint())]

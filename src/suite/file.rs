@@ -49,7 +49,7 @@ pub struct SuiteError {
     pub path: PathBuf,
     /// What is wrong with it.
     #[source]
-    pub kind: SuiteErrorKind,
+    pub kind: Box<SuiteErrorKind>,
 }
 
 /// What is wrong with a suite.

@@ -125,21 +125,26 @@ impl Suites {
             (path.clone(), name.to_owned(), text.clone())
         };
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        Ok(Suite::parse(&name, &text, &variable).map_err(|kind| SuiteError { path, kind })?)
+        Ok(
+            Suite::parse(&name, &text, &variable).map_err(|kind| SuiteError {
+                path,
+                kind: Box::new(kind),
+            })?,
+        )
     }
 }
 
 fn twin(path: &str, name: String) -> SuiteError {
     SuiteError {
         path: path.into(),
-        kind: SuiteErrorKind::Twin { name },
+        kind: Box::new(SuiteErrorKind::Twin { name }),
     }
 }
 
 fn read(path: &Path) -> Result<String, SuiteError> {
     fs::read_to_string(path).map_err(|error| SuiteError {
         path: path.to_owned(),
-        kind: SuiteErrorKind::Io(error),
+        kind: Box::new(SuiteErrorKind::Io(error)),
     })
 }
 

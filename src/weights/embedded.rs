@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn every_embedded_checkpoint_reads_and_is_finite() {
-        for entry in EMBEDDED.iter() {
+        for entry in &EMBEDDED {
             assert!(entry.name().starts_with(entry.model()), "{}", entry.name());
             let checkpoint = entry.load().unwrap();
             let all: Vec<Expected> = checkpoint

@@ -116,7 +116,7 @@ impl<'a> Layer<'a> {
         for rows in batches(problem.samples()) {
             progress.check()?;
             let (inputs, target) = problem.batch(&rows)?;
-            let x = self.with_constant(self.matmul.rows(&inputs[0])?)?;
+            let x = self.with_constant(&self.matmul.rows(&inputs[0])?)?;
             let y = self.matmul.targets(&target)?.contiguous()?;
             let gram = x.transpose(1, 2)?.matmul(&x)?.to_dtype(DType::F64)?;
             let moments = y.transpose(1, 2)?.matmul(&x)?.to_dtype(DType::F64)?;
@@ -135,12 +135,12 @@ impl<'a> Layer<'a> {
     }
 
     /// Adds an input of 1 for the bias.
-    fn with_constant(&self, rows: Tensor) -> CandleResult<Tensor> {
+    fn with_constant(&self, rows: &Tensor) -> CandleResult<Tensor> {
         if self.bias.is_none() {
             return rows.contiguous();
         }
         let ones = rows.narrow(2, 0, 1)?.ones_like()?;
-        Tensor::cat(&[&rows, &ones], 2)
+        Tensor::cat(&[rows, &ones], 2)
     }
 
     fn channels(&self, problem: &Problem<'_>) -> CandleResult<Vec<Channel>> {

@@ -1,0 +1,256 @@
+//! Reconstruction against closed forms and brute force, on networks small enough to think about.
+
+use super::*;
+use crate::graph::ops::{Activation, Add, Conv2d, Linear};
+use crate::graph::{Builder, Graph, NodeId, ParamId, Weights};
+use candle_core::{DType, Device, Tensor};
+use std::collections::BTreeMap;
+
+/// A residual network of two convolutions and a head, its dense weights, masks and calibration samples.
+struct Fixture {
+    graph: Graph,
+    dense: Weights,
+    masks: BTreeMap<ParamId, Tensor>,
+    inputs: Vec<Tensor>,
+}
+
+/// Numbers that look random, in [-1, 1].
+fn noise(seed: u32, shape: &[usize]) -> Tensor {
+    let count: usize = shape.iter().product();
+    let value = |i: usize| {
+        let mut z = (i as u32 + 1).wrapping_mul(0x9e37_79b9) ^ seed.wrapping_mul(0x85eb_ca6b);
+        z = (z ^ (z >> 16)).wrapping_mul(0x7feb_352d);
+        z = (z ^ (z >> 15)).wrapping_mul(0x846c_a68b);
+        (f64::from(z ^ (z >> 16)) / f64::from(u32::MAX) * 2.0 - 1.0) as f32
+    };
+    Tensor::from_vec(
+        (0..count).map(value).collect::<Vec<f32>>(),
+        shape,
+        &Device::Cpu,
+    )
+    .unwrap()
+}
+
+fn fixture() -> Fixture {
+    let mut builder = Builder::new();
+    let conv = |groups| Conv2d {
+        bias: true,
+        ..Conv2d::same(4, 4, 3).groups(groups)
+    };
+    let input = builder.input("input", [4, 5, 5]).unwrap();
+    let a = builder.add("a", conv(1), &[input]).unwrap();
+    let relu = builder.add("relu", Activation::Relu, &[a]).unwrap();
+    let b = builder.add("b", conv(4), &[relu]).unwrap();
+    let add = builder.add("add", Add {}, &[b, relu]).unwrap();
+    let pool = builder
+        .add("pool", crate::graph::ops::GlobalAvgPool {}, &[add])
+        .unwrap();
+    let head = Linear {
+        in_features: 4,
+        out_features: 3,
+        bias: true,
+    };
+    let output = builder.add("head", head, &[pool]).unwrap();
+    let graph = builder.finish(&[output]);
+    let tensors = graph.params().enumerate();
+    let tensors = tensors
+        .map(|(i, (_, p))| noise(i as u32, &p.shape))
+        .collect();
+    let dense = Weights::new(&graph, tensors).unwrap();
+    let masks = graph.prunable().map(|(id, _)| {
+        let weight = graph.weight_of(id);
+        // Half of the weights, and all of the first output channel: a dead one.
+        let mask = noise(99, &graph.param(weight).shape).ge(0f64).unwrap();
+        let mask = mask.to_dtype(DType::F32).unwrap();
+        let dead = mask.narrow(0, 0, 1).unwrap().zeros_like().unwrap();
+        let rest = mask.narrow(0, 1, mask.dims()[0] - 1).unwrap();
+        (weight, Tensor::cat(&[&dead, &rest], 0).unwrap())
+    });
+    Fixture {
+        masks: masks.collect(),
+        inputs: vec![noise(7, &[70, 4, 5, 5])],
+        graph,
+        dense,
+    }
+}
+
+impl Fixture {
+    fn job(&self) -> Job<'_> {
+        Job {
+            graph: &self.graph,
+            dense: &self.dense,
+            masks: &self.masks,
+            inputs: &self.inputs,
+            settings: Settings {
+                iterations: 60,
+                batch_size: 16,
+                seed: 1,
+                memory: usize::MAX,
+            },
+        }
+    }
+
+    fn masked(&self) -> Weights {
+        let mut weights = self.dense.clone();
+        for (id, mask) in &self.masks {
+            weights.set(*id, (self.dense.tensor(*id) * mask).unwrap());
+        }
+        weights
+    }
+
+    fn run(&self, technique: &str) -> (Weights, Vec<UnitReport>) {
+        let reconstruction: Reconstruction = technique.parse().unwrap();
+        let mut weights = self.masked();
+        let mut reports = Vec::new();
+        for link in reconstruction.links() {
+            self.job().correct(link, &mut weights, &()).unwrap();
+            reports.extend(self.job().reconstruct(link, &mut weights, &()).unwrap());
+        }
+        (weights, reports)
+    }
+
+    /// Returns the mean output of each channel of a layer on given inputs of the network.
+    fn channel_means(&self, weights: &Weights, layer: NodeId) -> Vec<f64> {
+        let given = [(self.graph.inputs()[0], self.inputs[0].clone())];
+        let output = self.graph.node(layer).output;
+        let values = self
+            .graph
+            .run(weights, &given, &[output])
+            .unwrap()
+            .remove(0);
+        let flat = values.to_dtype(DType::F64).unwrap();
+        let flat = flat.reshape((flat.dims()[0], flat.dims()[1], ())).unwrap();
+        flat.mean(2).unwrap().mean(0).unwrap().to_vec1().unwrap()
+    }
+}
+
+fn gap(a: &Tensor, b: &Tensor) -> f32 {
+    let gap = (a - b).unwrap().abs().unwrap().max_all().unwrap();
+    gap.to_scalar().unwrap()
+}
+
+const TECHNIQUES: [&str; 8] = [
+    "single-dense-none-adam",
+    "single-sparse-weight+bias-exact",
+    "layer-sparse-bias-sgd(lr=0.01)",
+    "layer-dense-weight-adam(decay=cosine)",
+    "block-sparse-weight+bias-adam",
+    "block-dense-none-sgd(lr=0.01,momentum=0)",
+    "single-dense-none-exact,block-sparse-none-adam",
+    "block-sparse-none-adam(iterations=3)",
+];
+
+#[test]
+fn no_unit_gets_worse_and_pruned_weights_stay_zero() {
+    let fixture = fixture();
+    for technique in TECHNIQUES {
+        let (weights, reports) = fixture.run(technique);
+        assert!(!reports.is_empty());
+        for unit in &reports {
+            assert!(unit.loss_after <= unit.loss_before, "{technique}: {unit:?}");
+        }
+        let better = reports.iter().filter(|u| u.loss_after < u.loss_before);
+        assert!(better.count() > 0, "{technique}: {reports:?}");
+        for (id, mask) in &fixture.masks {
+            let kept = (weights.tensor(*id) * mask).unwrap();
+            assert_eq!(gap(&kept, weights.tensor(*id)), 0.0, "{technique}");
+        }
+    }
+}
+
+#[test]
+fn a_step_too_far_is_not_taken() {
+    let fixture = fixture();
+    let (weights, reports) = fixture.run("block-sparse-none-sgd(lr=1e6)");
+    assert!(
+        reports.iter().all(|u| u.loss_after == u.loss_before),
+        "{reports:?}"
+    );
+    for (masked, found) in fixture.masked().iter().zip(weights.iter()) {
+        assert_eq!(gap(masked, found), 0.0);
+    }
+}
+
+#[test]
+fn results_do_not_depend_on_the_memory_budget() {
+    let fixture = fixture();
+    let link: Link = "block-sparse-weight+bias-adam".parse().unwrap();
+    let run = |memory| {
+        let mut job = fixture.job();
+        job.settings.memory = memory;
+        let mut weights = fixture.masked();
+        job.correct(&link, &mut weights, &()).unwrap();
+        job.reconstruct(&link, &mut weights, &()).unwrap();
+        weights
+    };
+    let (held, recomputed) = (run(usize::MAX), run(0));
+    for (a, b) in held.iter().zip(recomputed.iter()) {
+        assert!(gap(a, b) < 1e-3);
+    }
+}
+
+#[test]
+fn the_exact_solution_is_the_optimum_of_each_layer() {
+    let fixture = fixture();
+    let (_, exact) = fixture.run("single-dense-none-exact(ridge=0)");
+    // Nothing that gradient descent finds in many steps is better.
+    let (_, descent) = fixture.run("single-dense-none-adam(lr=0.02,decay=cosine,iterations=3000)");
+    for (exact, descent) in exact.iter().zip(&descent) {
+        let (a, b) = (exact.loss_after, descent.loss_after);
+        assert!(a <= b * 1.0001 + 1e-9, "{exact:?} {descent:?}");
+        assert!(
+            b - a < 0.02 * exact.loss_before + 1e-6,
+            "{exact:?} {descent:?}"
+        );
+    }
+}
+
+#[test]
+fn bias_correction_restores_the_mean_of_every_channel() {
+    let fixture = fixture();
+    let link: Link = "single-sparse-weight+bias-adam".parse().unwrap();
+    let mut weights = fixture.masked();
+    let skipped = fixture.job().correct(&link, &mut weights, &()).unwrap();
+    assert!(skipped.is_empty());
+    for (layer, node) in fixture.graph.prunable() {
+        let expected = fixture.channel_means(&fixture.dense, layer);
+        let found = fixture.channel_means(&weights, layer);
+        for (a, b) in expected.iter().zip(&found) {
+            assert!(
+                (a - b).abs() < 1e-5,
+                "{}: {expected:?} {found:?}",
+                node.name
+            );
+        }
+    }
+}
+
+#[test]
+fn an_unpruned_layer_is_not_corrected() {
+    let mut fixture = fixture();
+    for mask in fixture.masks.values_mut() {
+        *mask = mask.ones_like().unwrap();
+    }
+    let link: Link = "single-dense-weight+bias-adam".parse().unwrap();
+    let mut weights = fixture.masked();
+    fixture.job().correct(&link, &mut weights, &()).unwrap();
+    for (dense, corrected) in fixture.dense.iter().zip(weights.iter()) {
+        assert!(gap(dense, corrected) < 1e-5);
+    }
+}
+
+#[test]
+fn a_cancelled_reconstruction_says_so() {
+    struct Impatient;
+    impl crate::progress::Progress for Impatient {
+        fn cancelled(&self) -> bool {
+            true
+        }
+    }
+    let fixture = fixture();
+    let link: Link = "block-sparse-none-adam".parse().unwrap();
+    let result = fixture
+        .job()
+        .reconstruct(&link, &mut fixture.masked(), &Impatient);
+    assert!(matches!(result, Err(ReconstructError::Cancelled(_))));
+}
