@@ -138,7 +138,7 @@ impl Section {
         let read = |table: &toml::Table, place: &str| {
             Settings::deserialize(table.clone()).map_err(|source| SuiteErrorKind::Settings {
                 place: place.to_owned(),
-                source,
+                source: Box::new(source),
             })
         };
         read(suite, "the suite")?;

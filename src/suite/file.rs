@@ -67,7 +67,7 @@ pub enum SuiteErrorKind {
         /// The section, or the suite.
         place: String,
         /// Which setting, and why.
-        source: toml::de::Error,
+        source: Box<toml::de::Error>,
     },
     /// The names or parameters of a subject are wrong.
     #[error("subject `{model}` cannot be used")]
