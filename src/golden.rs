@@ -4,7 +4,7 @@
 //! network, the number of weights pruned in each layer, the loss of each unit after reconstruction. Times and memory are
 //! left out. It lies in `<root>/<suite>/<task>/<dataset>/<model>/<allocator>/<reconstruction>@<sparsity>.snap`, with the
 //! case's specification in its header, and is an [insta](https://insta.rs) snapshot, so that `cargo insta review` and
-//! `INSTA_UPDATE` work on it. Only the comparison is ours: a number within its [`Allowance`] passes and leaves the file
+//! `INSTA_UPDATE` work on it. Only the comparison is ours: a number within its allowance passes and leaves the file
 //! alone, which rounding could not do (it flips at a rounding edge).
 //!
 //! | quantity | allowance |

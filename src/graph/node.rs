@@ -65,7 +65,7 @@ pub struct Node {
     pub op: Op,
     /// The values it takes.
     pub inputs: Vec<ValueId>,
-    /// The parameters it takes, in the order of [`Operator::params`].
+    /// The parameters it takes, in the order of [`super::Operator::params`].
     pub params: Vec<ParamId>,
     /// The value it makes.
     pub output: ValueId,

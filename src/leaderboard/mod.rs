@@ -1,6 +1,6 @@
 //! The page of results: one self-contained HTML file made from the stored records.
 //!
-//! Everything is computed here; the templates (`templates/`) loop and branch over [`Page`]. The same records give the
+//! Everything is computed here; the templates (`templates/`) loop and branch over `Page`. The same records give the
 //! same page, byte for byte: there is no date in it.
 
 mod cases;

@@ -2,7 +2,7 @@
 //!
 //! # Adding a family
 //! Write `models/<family>.rs`: a struct whose fields are the architecture's parameters (named as in timm), an
-//! [`Architecture`] for it that builds the graph with the names of the published checkpoint, and a [`Table`] of its variants. Then
+//! `Architecture` for it that builds the graph with the names of the published checkpoint, and a `Table` of its variants. Then
 //! add the table to [`FAMILIES`]. Nothing else in the program knows a model's name.
 
 mod mobilenetv2;

@@ -9,7 +9,7 @@ use crate::mask::{Mask, masks};
 use crate::progress::Progress;
 use crate::reconstruct::{Job, Settings, UnitReport};
 use crate::record::{Layer, Metric, Record, SCHEMA, Seconds, Sparsity, Unit};
-use crate::tasks::{CalibrationRequest, Evaluation};
+use crate::tasks::{CalibrationRequest, Evaluation, TaskError};
 use candle_core::Tensor;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -29,39 +29,109 @@ pub(super) fn run(
     progress: &dyn Progress,
 ) -> Result<Outcome, CaseError> {
     let start = Instant::now();
-    let id = case.spec.id();
-    let settings = &case.spec.settings;
+    let run = Run {
+        engine,
+        case,
+        subject,
+        progress,
+        id: case.spec.id(),
+    };
     let mut clock = Clock::default();
-    let mut notes = Vec::new();
-
-    let allocation = clock.time(
-        |s| &mut s.allocate,
-        || {
-            engine.allocate(
-                subject,
-                case.allocator.as_ref(),
-                case.spec.sparsity,
-                settings.fold,
-            )
+    let allocation = clock.time(|s| &mut s.allocate, || run.allocate())?;
+    let (masks, masked) = clock.time(|s| &mut s.mask, || run.mask(&allocation))?;
+    let rebuilt = run.reconstruct(&masks, masked, &mut clock)?;
+    let dense = run.baseline()?;
+    let sparse = clock.time(|s| &mut s.evaluate, || run.evaluate(&rebuilt.weights))?;
+    let checkpoint = subject
+        .checkpoint_of(&rebuilt.weights)
+        .map_err(run.at(Stage::Evaluate))?;
+    clock.seconds.total = start.elapsed().as_secs_f64();
+    let spec = &case.spec;
+    let record = Record {
+        schema: SCHEMA,
+        key,
+        case: run.id,
+        suite: spec.suite.clone(),
+        task: spec.task.clone(),
+        dataset: spec.dataset.clone(),
+        model: spec.model.clone(),
+        allocator: spec.allocator.clone(),
+        reconstruction: spec.reconstruction.clone(),
+        sparsity: Sparsity {
+            target: allocation.target,
+            achieved: allocation.achieved(),
         },
-    );
-    let allocation = allocation.map_err(|error| CaseError {
-        case: id.clone(),
-        ..error
-    })?;
+        metrics: compared(&dense, &sparse),
+        layers: masks.iter().map(layer).collect(),
+        units: rebuilt.units,
+        seconds: clock.seconds,
+        peak_rss_bytes: peak_rss(),
+        environment: environment(engine.device(), spec.settings.seed),
+        notes: rebuilt.notes,
+        spec: as_object(spec),
+    };
+    Ok(Outcome { record, checkpoint })
+}
 
-    let masked = clock.time(|s| &mut s.mask, || mask(subject, &allocation));
-    let (masks, mut weights) = masked.map_err(CaseError::at(&id, Stage::Mask))?;
+/// A case under way.
+struct Run<'a> {
+    engine: &'a Engine,
+    case: &'a Case,
+    subject: &'a Subject,
+    progress: &'a dyn Progress,
+    id: String,
+}
 
-    let mut units = Vec::new();
-    if !case.reconstruction.links().is_empty() {
-        let inputs = calibration(engine, case, subject);
-        let inputs = inputs.map_err(CaseError::at(&id, Stage::Reconstruct))?;
+/// What reconstruction leaves.
+struct Rebuilt {
+    weights: Weights,
+    units: Vec<Unit>,
+    notes: Vec<String>,
+}
+
+impl Run<'_> {
+    fn at<E: Into<Failure>>(&self, stage: Stage) -> impl FnOnce(E) -> CaseError {
+        CaseError::at(&self.id, stage)
+    }
+
+    fn allocate(&self) -> Result<Allocation, CaseError> {
+        let spec = &self.case.spec;
+        let allocator = self.case.allocator.as_ref();
+        let allocation =
+            self.engine
+                .allocate(self.subject, allocator, spec.sparsity, spec.settings.fold);
+        allocation.map_err(|error| CaseError {
+            case: self.id.clone(),
+            ..error
+        })
+    }
+
+    fn mask(&self, allocation: &Allocation) -> Result<(Vec<Mask>, Weights), CaseError> {
+        mask(self.subject, allocation).map_err(self.at(Stage::Mask))
+    }
+
+    /// Runs the techniques of the chain one after the other, starting from the masked weights.
+    fn reconstruct(
+        &self,
+        masks: &[Mask],
+        masked: Weights,
+        clock: &mut Clock,
+    ) -> Result<Rebuilt, CaseError> {
+        let mut rebuilt = Rebuilt {
+            weights: masked,
+            units: Vec::new(),
+            notes: Vec::new(),
+        };
+        if self.case.reconstruction.links().is_empty() {
+            return Ok(rebuilt);
+        }
+        let settings = &self.case.spec.settings;
+        let inputs = self.calibration().map_err(self.at(Stage::Reconstruct))?;
+        let masks = mask_tensors(self.engine, self.subject, masks).map_err(self.at(Stage::Mask))?;
         let job = Job {
-            graph: subject.graph(),
-            dense: &subject.folded,
-            masks: &mask_tensors(engine, subject, &masks)
-                .map_err(CaseError::at(&id, Stage::Mask))?,
+            graph: self.subject.graph(),
+            dense: &self.subject.folded,
+            masks: &masks,
             inputs: &inputs,
             settings: Settings {
                 iterations: settings.iterations,
@@ -70,56 +140,50 @@ pub(super) fn run(
                 memory: MEMORY,
             },
         };
-        for link in case.reconstruction.links() {
+        for link in self.case.reconstruction.links() {
+            let weights = &mut rebuilt.weights;
             let corrected = clock.time(
                 |s| &mut s.correct,
-                || job.correct(link, &mut weights, progress),
+                || job.correct(link, weights, self.progress),
             );
-            let skipped = corrected.map_err(CaseError::at(&id, Stage::Correct))?;
-            notes.extend(without_bias(&skipped));
+            let skipped = corrected.map_err(self.at(Stage::Correct))?;
+            rebuilt.notes.extend(without_bias(&skipped));
             let reports = clock.time(
                 |s| &mut s.reconstruct,
-                || job.reconstruct(link, &mut weights, progress),
+                || job.reconstruct(link, weights, self.progress),
             );
-            units.extend(reports.map_err(CaseError::at(&id, Stage::Reconstruct))?);
+            let reports = reports.map_err(self.at(Stage::Reconstruct))?;
+            rebuilt.units.extend(reports.into_iter().map(unit));
         }
+        Ok(rebuilt)
     }
 
-    let data = subject.data.as_ref().map(|data| data.fingerprint());
-    let data = data.transpose().map_err(CaseError::at(&id, Stage::Load))?;
-    let dense = engine
-        .baseline(case, subject, &data.unwrap_or_default(), progress)
-        .map_err(CaseError::at(&id, Stage::Evaluate))?;
-    let sparse = clock.time(
-        |s| &mut s.evaluate,
-        || engine.evaluate(subject, &weights, case.task, settings.limit, progress),
-    );
-    let sparse = sparse.map_err(CaseError::at(&id, Stage::Evaluate))?;
-    let checkpoint = subject.checkpoint_of(&weights);
-    clock.seconds.total = start.elapsed().as_secs_f64();
-    Ok(Outcome {
-        checkpoint: checkpoint.map_err(CaseError::at(&id, Stage::Evaluate))?,
-        record: Record {
-            schema: SCHEMA,
-            key,
-            case: id,
-            suite: case.spec.suite.clone(),
-            task: case.spec.task.clone(),
-            dataset: case.spec.dataset.clone(),
-            model: case.spec.model.clone(),
-            allocator: case.spec.allocator.clone(),
-            reconstruction: case.spec.reconstruction.clone(),
-            sparsity: sparsity(&allocation),
-            metrics: compared(&dense, &sparse),
-            layers: masks.iter().map(layer).collect(),
-            units: units.into_iter().map(unit).collect(),
-            seconds: clock.seconds,
-            peak_rss_bytes: peak_rss(),
-            environment: environment(engine.device(), settings.seed),
-            notes,
-            spec: as_object(&case.spec),
-        },
-    })
+    fn calibration(&self) -> Result<Vec<Tensor>, TaskError> {
+        let source = self.subject.source().expect("a case has data");
+        let request = CalibrationRequest {
+            count: self.case.spec.settings.calibration,
+            augment: &self.case.augment,
+            seed: self.case.spec.settings.seed,
+        };
+        let dense = &self.subject.folded;
+        let network = self.engine.network(self.subject.graph(), dense);
+        self.case.task.calibration(network, source, &request)
+    }
+
+    fn baseline(&self) -> Result<Evaluation, CaseError> {
+        let data = self.subject.data.as_ref().expect("a case has data");
+        let data = data.fingerprint().map_err(self.at(Stage::Load))?;
+        self.engine
+            .baseline(self.case, self.subject, &data, self.progress)
+            .map_err(self.at(Stage::Evaluate))
+    }
+
+    fn evaluate(&self, weights: &Weights) -> Result<Evaluation, CaseError> {
+        let limit = self.case.spec.settings.limit;
+        self.engine
+            .evaluate(self.subject, weights, self.case.task, limit, self.progress)
+            .map_err(self.at(Stage::Evaluate))
+    }
 }
 
 /// Adds up where the time goes.
@@ -169,21 +233,6 @@ fn mask_tensors(
         .collect()
 }
 
-fn calibration(
-    engine: &Engine,
-    case: &Case,
-    subject: &Subject,
-) -> Result<Vec<Tensor>, crate::tasks::TaskError> {
-    let source = subject.source().expect("a case has data");
-    let request = CalibrationRequest {
-        count: case.spec.settings.calibration,
-        augment: &case.augment,
-        seed: case.spec.settings.seed,
-    };
-    let network = engine.network(subject.graph(), &subject.folded);
-    case.task.calibration(network, source, &request)
-}
-
 fn without_bias(layers: &[String]) -> Option<String> {
     (!layers.is_empty()).then(|| {
         format!(
@@ -191,13 +240,6 @@ fn without_bias(layers: &[String]) -> Option<String> {
             layers.join(", ")
         )
     })
-}
-
-fn sparsity(allocation: &Allocation) -> Sparsity {
-    Sparsity {
-        target: allocation.target,
-        achieved: allocation.achieved(),
-    }
 }
 
 fn compared(dense: &Evaluation, sparse: &Evaluation) -> crate::record::Ordered<Metric> {

@@ -1,5 +1,5 @@
 //! What a case leaves behind: the [`Record`], where records are kept ([`Store`]), and how two sets of them differ
-//! ([`compare`]).
+//! ([`compare()`]).
 
 mod atomic;
 mod compare;

@@ -1,8 +1,8 @@
 //! Two-dimensional convolution.
 
-use super::{MatMul, per_channel};
+use super::{MatMul, per_channel, weight_and_bias};
 use crate::graph::op::{Op, expect_size, only};
-use crate::graph::{OpError, Operator, ParamDecl, Role, Shape};
+use crate::graph::{OpError, Operator, ParamDecl, Shape};
 use candle_core::{Result, Tensor};
 use serde::Serialize;
 
@@ -146,11 +146,7 @@ impl Operator for Conv2d {
             self.kernel,
             self.kernel,
         ];
-        let mut params = vec![ParamDecl::new("weight", shape, Role::Weight)];
-        if self.bias {
-            params.push(ParamDecl::new("bias", [self.out_channels], Role::Bias));
-        }
-        params
+        weight_and_bias(shape, self.bias)
     }
 
     fn shape(&self, inputs: &[&Shape]) -> std::result::Result<Shape, OpError> {

@@ -1,8 +1,8 @@
 //! Fully connected layers.
 
-use super::MatMul;
+use super::{MatMul, weight_and_bias};
 use crate::graph::op::{Op, expect_size, only};
-use crate::graph::{OpError, Operator, ParamDecl, Role, Shape};
+use crate::graph::{OpError, Operator, ParamDecl, Shape};
 use candle_core::{Result, Tensor};
 use serde::Serialize;
 
@@ -20,11 +20,7 @@ pub struct Linear {
 impl Operator for Linear {
     fn params(&self) -> Vec<ParamDecl> {
         let shape = [self.out_features, self.in_features];
-        let mut params = vec![ParamDecl::new("weight", shape, Role::Weight)];
-        if self.bias {
-            params.push(ParamDecl::new("bias", [self.out_features], Role::Bias));
-        }
-        params
+        weight_and_bias(shape, self.bias)
     }
 
     fn shape(&self, inputs: &[&Shape]) -> std::result::Result<Shape, OpError> {

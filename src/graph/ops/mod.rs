@@ -22,6 +22,7 @@ pub use option_a::OptionAShortcut;
 pub use pool::GlobalAvgPool;
 pub use tokens::{ClassToken, PatchTokens, PositionEmbedding, TakeToken};
 
+use crate::graph::{ParamDecl, Role};
 use candle_core::{Result, Tensor};
 
 /// A layer seen as a matrix product, `outputs = rows x weight^T`, group by group: what closed-form reconstruction needs.
@@ -58,6 +59,14 @@ pub trait ChannelAffine {
     /// # Errors
     /// What candle says.
     fn pure_shift(&self, shift: &Tensor) -> Result<Vec<Tensor>>;
+}
+
+/// Declares a weight and, if wanted, a bias of one number an output channel.
+fn weight_and_bias(weight: impl Into<Vec<usize>>, bias: bool) -> Vec<ParamDecl> {
+    let weight = ParamDecl::new("weight", weight, Role::Weight);
+    let channels = weight.shape[0];
+    let bias = bias.then(|| ParamDecl::new("bias", [channels], Role::Bias));
+    std::iter::once(weight).chain(bias).collect()
 }
 
 /// Returns a per-channel vector `[c]` shaped to broadcast over a batch with its channels on axis 1.
