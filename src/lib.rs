@@ -15,6 +15,7 @@
 //! [`data::AUGMENTATIONS`]. The head of each module says how to add to it.
 
 pub mod allocate;
+mod atomic;
 pub mod capture;
 pub mod case;
 pub mod cli;

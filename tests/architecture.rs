@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 /// A module imports only from those before it.
-const ORDER: [&str; 23] = [
+const ORDER: [&str; 24] = [
+    "atomic",
     "exit",
     "progress",
     "registry",

@@ -9,7 +9,8 @@ mod format;
 mod page;
 mod ranking;
 
-use crate::record::{Loaded, Scale, write_atomically};
+use crate::atomic;
+use crate::record::{Loaded, Scale};
 use minijinja::{Environment, UndefinedBehavior, context, value};
 use page::Page;
 use std::io;
@@ -65,7 +66,7 @@ pub fn write(
 ) -> Result<PathBuf, WriteError> {
     let path = out.join("index.html");
     let html = render(loaded, scale);
-    match write_atomically(&path, html.as_bytes()) {
+    match atomic::write(&path, html.as_bytes()) {
         Ok(()) => Ok(path),
         Err(source) => Err(WriteError { path, source }),
     }

@@ -4,12 +4,13 @@ use super::cache::Shared;
 use super::subject::{Allow, Subject};
 use super::{key, run};
 use crate::allocate::{Allocation, Allocator, Context};
+use crate::atomic;
 use crate::case::{Case, CaseError, Fold, Stage};
 use crate::data::{DataSpec, Dataset};
 use crate::graph::{Graph, Weights};
 use crate::metrics::METRICS;
 use crate::progress::Progress;
-use crate::record::{Record, write_atomically};
+use crate::record::Record;
 use crate::registry::Spec;
 use crate::tasks::{Evaluation, Network, Task, TaskError};
 use crate::weights::{Checkpoint, WeightsSpec};
@@ -231,7 +232,7 @@ impl Engine {
     fn remember(&self, hash: &str, baseline: &Baseline) {
         if let (Some(cache), Ok(text)) = (&self.cache, serde_json::to_vec(baseline)) {
             let path = cache.join(format!("{hash}.json"));
-            let _ = write_atomically(&path, &text);
+            let _ = atomic::write(&path, &text);
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What a case leaves behind: the [`Record`], where records are kept ([`Store`]), and how two sets of them differ
 //! ([`compare()`]).
 
-mod atomic;
 mod compare;
 mod id;
 mod number;
@@ -10,7 +9,6 @@ mod scale;
 mod store;
 mod summary;
 
-pub(crate) use atomic::write as write_atomically;
 pub use compare::{Change, Comparison, Verdict, compare};
 pub use id::{CaseIdError, case_path};
 pub(crate) use number::Number;

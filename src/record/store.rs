@@ -1,7 +1,8 @@
 //! Records on disk: `<root>/<suite>/<task>/<dataset>/<model>/<allocator>/<reconstruction>@<sparsity>.json`, and beside
 //! them `<root>/<suite>/summary.json`.
 
-use super::{CaseIdError, Record, RunSummary, SCHEMA, case_path, id, write_atomically};
+use super::{CaseIdError, Record, RunSummary, SCHEMA, case_path, id};
+use crate::atomic;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
@@ -190,7 +191,7 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
 fn write_json(path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
     let mut text = serde_json::to_vec_pretty(value).map_err(|error| failure(path, error))?;
     text.push(b'\n');
-    write_atomically(path, &text).map_err(|error| failure(path, error))
+    atomic::write(path, &text).map_err(|error| failure(path, error))
 }
 
 #[cfg(test)]

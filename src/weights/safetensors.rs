@@ -2,12 +2,12 @@
 
 use super::checkpoint::{Content, tensor_of};
 use super::{CheckpointErrorKind, WriteError};
+use crate::atomic;
 use candle_core::{DType, Tensor};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorInfo, View};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 use std::path::Path;
 
 /// Where the JSON of the header begins, after its length.
@@ -73,7 +73,7 @@ pub fn write_safetensors<'a>(
     // Readers that map the file want aligned elements; the order is kept among elements of one size.
     tensors.sort_by_key(|(_, tensor)| std::cmp::Reverse(View::dtype(*tensor).bitsize()));
     let header = header_of(&tensors, metadata)?;
-    write_whole(path, |file| {
+    atomic::write_with(path, |file| {
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(&header)?;
         tensors
@@ -117,26 +117,6 @@ fn header_of(
     let mut bytes = Value::Object(header).to_string().into_bytes();
     bytes.resize(bytes.len().next_multiple_of(HEADER), b' ');
     Ok(bytes)
-}
-
-/// Writes a file through a temporary one beside it, so that no reader ever sees half of it.
-fn write_whole(path: &Path, content: impl Fn(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let mut options = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        // A temporary file is its owner's alone unless told otherwise; the umask still applies.
-        use std::os::unix::fs::PermissionsExt;
-        options.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut file = options.tempfile_in(folder)?;
-    content(file.as_file_mut())?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -3,23 +3,41 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Writes `bytes` to `path`, making its folder: into a temporary file beside it, which then takes its name.
+/// Writes `bytes` to `path`, making its folder; see [`write_with`].
 ///
 /// # Errors
 /// Whatever the file system says; the old file is then untouched.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
+    std::fs::create_dir_all(folder_of(path))?;
+    write_with(path, |file| file.write_all(bytes))
+}
+
+/// Writes what `content` writes to `path`, in a folder that exists: into a temporary file beside it, which then takes its name.
+///
+/// # Errors
+/// Whatever the file system or `content` says; the old file is then untouched.
+pub(crate) fn write_with(
+    path: &Path,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".").suffix(".tmp");
     // Temporary files are private by default, results are as public as the umask lets them be.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
+    let mut file = builder.tempfile_in(folder_of(path))?;
+    content(file.as_file_mut())?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|failed| failed.error)?;
     Ok(())
+}
+
+/// Returns the folder of `path`, the current one for a bare name.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
 }
 
 #[cfg(test)]
