@@ -24,6 +24,7 @@ pub mod exit;
 pub mod golden;
 pub mod graph;
 pub mod harness;
+pub mod kernels;
 pub mod leaderboard;
 pub mod mask;
 pub mod metrics;

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 /// A module imports only from those before it.
-const ORDER: [&str; 24] = [
+const ORDER: [&str; 25] = [
     "atomic",
     "exit",
     "progress",
     "registry",
+    "kernels",
     "graph",
     "models",
     "weights",

@@ -1,0 +1,266 @@
+//! Convolution as an operation of candle's.
+
+use super::{Axis, Geometry, dense, depthwise, weight};
+use crate::kernels::simd::Level;
+use crate::kernels::storage::{numbers, result};
+use crate::kernels::{Clamp, clamp_gradient};
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
+
+/// The attributes of a convolution; pairs are vertical, horizontal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Convolution {
+    /// How far the window moves.
+    pub stride: [usize; 2],
+    /// The zeros added at each border.
+    pub padding: [usize; 2],
+    /// The distance between taps.
+    pub dilation: [usize; 2],
+    /// Into how many groups the channels fall.
+    pub groups: usize,
+}
+
+/// Correlates `input` `[n, in, h, w]` with `weight` `[out, in / groups, kh, kw]`, adds `bias` `[out]` and clamps: PyTorch's
+/// `conv2d`, on the CPU and in f32. Gradients flow to each of the three.
+///
+/// # Errors
+/// Shapes that do not go together.
+pub fn conv2d(
+    input: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    attributes: Convolution,
+    clamp: Clamp,
+) -> Result<Tensor> {
+    let (input, weight) = (input.contiguous()?, weight.contiguous()?);
+    let op = Forward { attributes, clamp };
+    match bias {
+        Some(bias) => input.apply_op3(&weight, &bias.contiguous()?, op),
+        None => input.apply_op2(&weight, op),
+    }
+}
+
+impl Convolution {
+    /// Works out how an input and a weight of these dimensions meet.
+    pub(super) fn geometry(&self, input: &[usize], weight: &[usize]) -> Result<Geometry> {
+        let (&[batch, in_channels, h, w], &[out_channels, inner, kh, kw]) = (input, weight) else {
+            bail!(
+                "a convolution needs an input and a weight of rank 4, not {input:?} and {weight:?}"
+            );
+        };
+        let groups = self.groups;
+        if groups == 0 || in_channels != inner * groups || out_channels % groups != 0 {
+            bail!("a weight {weight:?} does not fit an input {input:?} in {groups} groups");
+        }
+        let axis = |i: usize, size, kernel| {
+            let axis = Axis::new(
+                size,
+                kernel,
+                self.stride[i],
+                self.padding[i],
+                self.dilation[i],
+            );
+            axis.ok_or_else(|| {
+                candle_core::Error::Msg(format!(
+                    "a window of {kernel} ({self:?}) does not fit an input of {size}"
+                ))
+            })
+        };
+        let (y, x) = (axis(0, h, kh)?, axis(1, w, kw)?);
+        let geometry = Geometry {
+            batch,
+            in_channels,
+            out_channels,
+            groups,
+            y,
+            x,
+        };
+        Ok(geometry)
+    }
+}
+
+/// The convolution itself.
+#[derive(Debug, Clone, Copy)]
+struct Forward {
+    attributes: Convolution,
+    clamp: Clamp,
+}
+
+impl Forward {
+    fn run(
+        &self,
+        input: (&CpuStorage, &Layout),
+        weight: (&CpuStorage, &Layout),
+        bias: Option<&[f32]>,
+    ) -> Result<(CpuStorage, Shape)> {
+        let geometry = self.attributes.geometry(input.1.dims(), weight.1.dims())?;
+        if let Some(bias) = bias.filter(|bias| bias.len() != geometry.out_channels) {
+            bail!(
+                "a bias of {} for {} channels",
+                bias.len(),
+                geometry.out_channels
+            );
+        }
+        let shape = [
+            geometry.batch,
+            geometry.out_channels,
+            geometry.y.output,
+            geometry.x.output,
+        ];
+        let output = dense::forward(
+            Level::best(),
+            &geometry,
+            numbers(input)?,
+            numbers(weight)?,
+            bias,
+            self.clamp,
+        );
+        result(output, &shape)
+    }
+
+    /// Returns the gradients of the input and the weight, where needed, and of the output before the clamp.
+    fn gradients(
+        &self,
+        input: &Tensor,
+        weight: &Tensor,
+        output: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<[Option<Tensor>; 3]> {
+        let gradient = clamp_gradient(output, &gradient.contiguous()?, self.clamp)?;
+        let op = |dims: &[usize]| Backward {
+            attributes: self.attributes,
+            dims: dims.to_vec(),
+        };
+        let for_input = input.track_op().then(|| {
+            let op = InputGradient(op(input.dims()));
+            weight.apply_op2_no_bwd(&gradient, &op)
+        });
+        let for_weight = weight.track_op().then(|| {
+            let op = WeightGradient(op(weight.dims()));
+            input.apply_op2_no_bwd(&gradient, &op)
+        });
+        Ok([
+            for_input.transpose()?,
+            for_weight.transpose()?,
+            Some(gradient),
+        ])
+    }
+}
+
+impl CustomOp2 for Forward {
+    fn name(&self) -> &'static str {
+        "conv2d"
+    }
+
+    fn cpu_fwd(
+        &self,
+        input: &CpuStorage,
+        l1: &Layout,
+        weight: &CpuStorage,
+        l2: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        self.run((input, l1), (weight, l2), None)
+    }
+
+    fn bwd(
+        &self,
+        input: &Tensor,
+        weight: &Tensor,
+        output: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let [input, weight, _] = self.gradients(input, weight, output, gradient)?;
+        Ok((input, weight))
+    }
+}
+
+impl CustomOp3 for Forward {
+    fn name(&self) -> &'static str {
+        "conv2d"
+    }
+
+    fn cpu_fwd(
+        &self,
+        input: &CpuStorage,
+        l1: &Layout,
+        weight: &CpuStorage,
+        l2: &Layout,
+        bias: &CpuStorage,
+        l3: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        self.run((input, l1), (weight, l2), Some(numbers((bias, l3))?))
+    }
+
+    fn bwd(
+        &self,
+        input: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        output: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let [input, weight, gradient] = self.gradients(input, weight, output, gradient)?;
+        let for_bias = gradient.filter(|_| bias.track_op());
+        let for_bias = for_bias.map(|gradient| gradient.sum((0, 2, 3)));
+        Ok((input, weight, for_bias.transpose()?))
+    }
+}
+
+/// What the gradients of a convolution are computed from, besides their operands.
+#[derive(Debug)]
+struct Backward {
+    attributes: Convolution,
+    /// Of the gradient to compute.
+    dims: Vec<usize>,
+}
+
+/// The gradient of the input, from the weight and the gradient of the output.
+struct InputGradient(Backward);
+
+impl CustomOp2 for InputGradient {
+    fn name(&self) -> &'static str {
+        "conv2d-input-gradient"
+    }
+
+    fn cpu_fwd(
+        &self,
+        weight: &CpuStorage,
+        l1: &Layout,
+        gradient: &CpuStorage,
+        l2: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let Backward { attributes, dims } = &self.0;
+        let geometry = attributes.geometry(dims, l1.dims())?;
+        let (weight, gradient) = (numbers((weight, l1))?, numbers((gradient, l2))?);
+        result(
+            dense::input_gradient(Level::best(), &geometry, weight, gradient),
+            dims,
+        )
+    }
+}
+
+/// The gradient of the weight, from the input and the gradient of the output.
+struct WeightGradient(Backward);
+
+impl CustomOp2 for WeightGradient {
+    fn name(&self) -> &'static str {
+        "conv2d-weight-gradient"
+    }
+
+    fn cpu_fwd(
+        &self,
+        input: &CpuStorage,
+        l1: &Layout,
+        gradient: &CpuStorage,
+        l2: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let Backward { attributes, dims } = &self.0;
+        let geometry = attributes.geometry(l1.dims(), dims)?;
+        let (input, gradient) = (numbers((input, l1))?, numbers((gradient, l2))?);
+        let gradient_of = if geometry.depthwise() {
+            depthwise::weight_gradient
+        } else {
+            weight::weight_gradient
+        };
+        result(gradient_of(Level::best(), &geometry, input, gradient), dims)
+    }
+}

@@ -1,0 +1,146 @@
+//! Operations on one element at a time.
+
+use super::Clamp;
+use super::scratch::filled;
+use super::simd::Level;
+use super::storage::{numbers, result};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use pulp::NullaryFnOnce;
+
+/// Elements a task: enough to be worth a task, few enough for the second-level cache.
+const CHUNK: usize = 1 << 15;
+
+/// Computes `f` of the elements of some vectors of one length, for whatever instructions the machine has.
+fn map<const N: usize>(operands: [&[f32]; N], f: impl Fn([f32; N]) -> f32 + Sync) -> Vec<f32> {
+    struct Chunk<'a, F, const N: usize> {
+        operands: [&'a [f32]; N],
+        result: &'a mut [f32],
+        f: &'a F,
+    }
+    impl<F: Fn([f32; N]) -> f32, const N: usize> NullaryFnOnce for Chunk<'_, F, N> {
+        type Output = ();
+
+        #[inline(always)]
+        fn call(self) {
+            let length = self.result.len();
+            let operands = self.operands.map(|operand| &operand[..length]);
+            for (index, result) in self.result.iter_mut().enumerate() {
+                *result = (self.f)(operands.map(|operand| operand[index]));
+            }
+        }
+    }
+    let level = Level::best();
+    filled(operands[0].len(), CHUNK, |index, result| {
+        let operands = operands.map(|operand| &operand[index * CHUNK..][..result.len()]);
+        level.run(Chunk {
+            operands,
+            result,
+            f: &f,
+        });
+    })
+}
+
+/// Clamps every element.
+///
+/// # Errors
+/// What candle says.
+pub fn clamp(x: &Tensor, clamp: Clamp) -> Result<Tensor> {
+    x.contiguous()?.apply_op1(Clamped(clamp))
+}
+
+struct Clamped(Clamp);
+
+impl CustomOp1 for Clamped {
+    fn name(&self) -> &'static str {
+        "clamp"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let clamp = self.0;
+        let output = map([numbers((x, layout))?], |[x]| clamp.value(x));
+        result(output, layout.dims())
+    }
+
+    fn bwd(&self, _x: &Tensor, output: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        clamp_gradient(output, gradient, self.0).map(Some)
+    }
+}
+
+/// Returns the gradient before a clamp, from its output and the gradient after it.
+pub(super) fn clamp_gradient(output: &Tensor, gradient: &Tensor, clamp: Clamp) -> Result<Tensor> {
+    if clamp == Clamp::NONE {
+        return Ok(gradient.clone());
+    }
+    output
+        .contiguous()?
+        .apply_op2_no_bwd(&gradient.contiguous()?, &ClampGradient(clamp))
+}
+
+struct ClampGradient(Clamp);
+
+impl CustomOp2 for ClampGradient {
+    fn name(&self) -> &'static str {
+        "clamp-gradient"
+    }
+
+    fn cpu_fwd(
+        &self,
+        output: &CpuStorage,
+        l1: &Layout,
+        gradient: &CpuStorage,
+        l2: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let clamp = self.0;
+        let operands = [numbers((output, l1))?, numbers((gradient, l2))?];
+        let gradient = map(
+            operands,
+            |[y, gradient]| if clamp.passes(y) { gradient } else { 0.0 },
+        );
+        result(gradient, l1.dims())
+    }
+}
+
+/// Adds two tensors of one shape, and clamps the sum.
+///
+/// # Errors
+/// Shapes that differ.
+pub fn add(a: &Tensor, b: &Tensor, clamp: Clamp) -> Result<Tensor> {
+    if a.dims() != b.dims() {
+        bail!("{:?} and {:?} differ", a.dims(), b.dims());
+    }
+    a.contiguous()?.apply_op2(&b.contiguous()?, Added(clamp))
+}
+
+struct Added(Clamp);
+
+impl CustomOp2 for Added {
+    fn name(&self) -> &'static str {
+        "add"
+    }
+
+    fn cpu_fwd(
+        &self,
+        a: &CpuStorage,
+        l1: &Layout,
+        b: &CpuStorage,
+        l2: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let clamp = self.0;
+        let sum = map([numbers((a, l1))?, numbers((b, l2))?], |[a, b]| {
+            clamp.value(a + b)
+        });
+        result(sum, l1.dims())
+    }
+
+    fn bwd(
+        &self,
+        a: &Tensor,
+        b: &Tensor,
+        output: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let gradient = clamp_gradient(output, gradient, self.0)?;
+        let to = |operand: &Tensor| operand.track_op().then(|| gradient.clone());
+        Ok((to(a), to(b)))
+    }
+}
