@@ -45,7 +45,7 @@ pub(super) struct Product<'a> {
 }
 
 /// The most terms summed in registers; their part of `B` for one tile stays in the first-level cache.
-const BLOCK: usize = 256;
+const BLOCK: usize = 320;
 
 impl Product<'_> {
     /// Computes into `c`, whose rows begin `stride` elements apart.
@@ -127,23 +127,27 @@ impl WithSimd for Blocks<'_, '_> {
     }
 }
 
-/// The registers a tile may fill: rows by vectors of columns.
-const fn tile_shape<S: Simd>() -> (usize, usize) {
-    if S::REGISTER_COUNT >= 32 {
-        (8, 3)
-    } else {
-        (6, 2)
+/// The registers that a tile of so many rows may fill: rows by vectors of columns. A single row needs many columns, for
+/// its sums not to wait for each other.
+const fn tile_shape<S: Simd>(rows: usize) -> (usize, usize) {
+    match (rows, S::REGISTER_COUNT) {
+        (1, _) => (1, 8),
+        (_, 32..) => (8, 3),
+        _ => (6, 2),
     }
 }
 
 /// Walks over panels of columns; the last one, if it does not fill its vectors, goes through padded copies.
 #[inline(always)]
 fn columns<S: Simd>(simd: S, product: &Product<'_>, c: &mut [f32], stride: usize) {
-    let (lanes, (_, widest)) = (S::F32_LANES, tile_shape::<S>());
+    let (lanes, (_, widest)) = (S::F32_LANES, tile_shape::<S>(product.rows));
     for panel in even_parts(product.columns.div_ceil(lanes), widest) {
         let (vectors, first) = (panel.len(), panel.start * lanes);
         let width = vectors * lanes;
-        if first + width <= product.columns {
+        // Columns computed twice come out the same, unless they are added to.
+        let overlapping = product.columns >= width && !matches!(product.start, Start::Kept);
+        if first + width <= product.columns || overlapping {
+            let first = first.min(product.columns - width);
             let part = Product {
                 b: product.b.get(first..).unwrap_or_default(),
                 start: from_column(product.start, first),
@@ -241,7 +245,10 @@ impl WithSimd for Panel<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let (tallest, _) = tile_shape::<S>();
+        let (tallest, _) = tile_shape::<S>(self.product.rows);
+        if tallest == 1 {
+            return self.single(simd);
+        }
         let mut row = 0;
         while row < self.product.rows {
             let height = (self.product.rows - row).min(tallest);
@@ -257,6 +264,28 @@ impl WithSimd for Panel<'_> {
                 _ => tile.tall::<S, 3>(simd, height, c),
             }
             row += height;
+        }
+    }
+}
+
+impl Panel<'_> {
+    /// Computes the only row.
+    #[inline(always)]
+    fn single<S: Simd>(self, simd: S) {
+        let tile = Tile {
+            product: self.product,
+            row: 0,
+            stride: self.stride,
+        };
+        match self.vectors {
+            1 => tile.run::<S, 1, 1>(simd, self.c),
+            2 => tile.run::<S, 1, 2>(simd, self.c),
+            3 => tile.run::<S, 1, 3>(simd, self.c),
+            4 => tile.run::<S, 1, 4>(simd, self.c),
+            5 => tile.run::<S, 1, 5>(simd, self.c),
+            6 => tile.run::<S, 1, 6>(simd, self.c),
+            7 => tile.run::<S, 1, 7>(simd, self.c),
+            _ => tile.run::<S, 1, 8>(simd, self.c),
         }
     }
 }

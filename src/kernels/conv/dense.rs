@@ -22,28 +22,28 @@ pub(super) fn forward(
     let correlation = Correlation::new(shape.inner(), &shape.y, &shape.x, |c, ky, kx| {
         c * kernel + ky * shape.x.offsets.len() + kx
     });
-    let (group_input, plane) = (
+    let (image, plane) = (
         shape.inner() * shape.y.input * shape.x.input,
         shape.y.output * shape.x.output,
     );
-    let parts = parts(shape.batch * shape.groups, shape.outer());
-    let channels = shape.outer() / parts;
-    filled(
-        shape.batch * shape.out_channels * plane,
-        channels * plane,
-        |index, output| {
-            let first = index % (shape.groups * parts) * channels;
-            let image = &input[index / parts * group_input..][..group_input];
-            let left = Left {
-                weight: &weight[first * shape.inner() * kernel..],
-                row_stride: shape.inner() * kernel,
-                rows: channels,
-                bias: bias.map(|bias| &bias[first..first + channels]),
-                clamp,
-            };
-            correlation.run(level, image, left, output);
-        },
-    )
+    let cut = Cut::new(shape.batch * shape.groups, shape.outer());
+    cut.filled(plane, |pieces, output| {
+        with_scratch([correlation.scratch()], |[views]| {
+            views.fill(0.0);
+            for (piece, output) in pieces.zip(output.chunks_exact_mut(cut.rows * plane)) {
+                let first = cut.first_row(piece, shape.groups);
+                let left = Left {
+                    weight: &weight[first * shape.inner() * kernel..],
+                    row_stride: shape.inner() * kernel,
+                    rows: cut.rows,
+                    bias: bias.map(|bias| &bias[first..first + cut.rows]),
+                    clamp,
+                };
+                let input = &input[cut.image(piece) * image..][..image];
+                correlation.run(level, input, left, views, output);
+            }
+        });
+    })
 }
 
 /// Returns the gradients of the inputs `[n, in, h, w]` for gradients of the outputs.
@@ -61,6 +61,11 @@ pub(super) fn input_gradient(
         .map(|(y, x)| Way { y, x })
         .collect();
     let kernel = shape.taps();
+    let (plane, image) = (
+        shape.y.input * shape.x.input,
+        shape.outer() * shape.y.output * shape.x.output,
+    );
+    let cut = Cut::new(shape.batch * shape.groups, shape.inner());
     let correlations: Vec<Correlation<'_>> = ways
         .iter()
         .map(|Way { y, x }| {
@@ -70,53 +75,90 @@ pub(super) fn input_gradient(
             })
         })
         .collect();
-    let (plane, group_output) = (
-        shape.y.input * shape.x.input,
-        shape.outer() * shape.y.output * shape.x.output,
-    );
-    let parts = parts(shape.batch * shape.groups, shape.inner());
-    let channels = shape.inner() / parts;
-    filled(
-        shape.batch * shape.in_channels * plane,
-        channels * plane,
-        |index, result| {
-            let (image, part) = (index / parts, index % parts);
-            let group = image % shape.groups;
-            let weight = &weight[group * shape.outer() * shape.inner() * kernel..]
-                [..shape.outer() * shape.inner() * kernel];
-            let left = Left {
-                weight: &weight[part * channels * kernel..],
-                row_stride: kernel,
-                rows: channels,
-                bias: None,
-                clamp: Clamp::NONE,
+    cut.filled(plane, |pieces, result| {
+        for (way, correlation) in ways.iter().zip(&correlations) {
+            let part = if ways.len() > 1 {
+                cut.rows * way.size()
+            } else {
+                0
             };
-            let gradient = &gradient[image * group_output..][..group_output];
-            if let [only] = correlations.as_slice() {
-                only.run(level, gradient, left, result);
-                return;
-            }
-            for (way, correlation) in ways.iter().zip(&correlations) {
-                let size = way.y.axis.output * way.x.axis.output;
-                with_scratch([channels * size], |[part]| {
-                    correlation.run(level, gradient, left, part);
-                    way.scatter(shape, part, result);
-                });
-            }
-        },
-    )
+            with_scratch([correlation.scratch(), part], |[views, part]| {
+                views.fill(0.0);
+                for (piece, result) in pieces
+                    .clone()
+                    .zip(result.chunks_exact_mut(cut.rows * plane))
+                {
+                    // Rows are channels of the input, and the weights of a group lie together.
+                    let group = cut.image(piece) % shape.groups * shape.outer() * shape.inner();
+                    let left = Left {
+                        weight: &weight[(group + cut.first_row(piece, 1)) * kernel..],
+                        row_stride: kernel,
+                        rows: cut.rows,
+                        bias: None,
+                        clamp: Clamp::NONE,
+                    };
+                    let gradient = &gradient[cut.image(piece) * image..][..image];
+                    if ways.len() > 1 {
+                        correlation.run(level, gradient, left, views, part);
+                        way.scatter(shape, part, result);
+                    } else {
+                        correlation.run(level, gradient, left, views, result);
+                    }
+                }
+            });
+        }
+    })
 }
 
-/// Returns into how many parts to cut each of `count` tasks for every thread to have one: a divisor of `size`.
-fn parts(count: usize, size: usize) -> usize {
-    let wanted = rayon::current_num_threads()
-        .div_ceil(count.max(1))
-        .min(size);
-    (1..=wanted)
-        .rev()
-        .find(|parts| size.is_multiple_of(*parts))
-        .unwrap_or(1)
+/// How the planes of a result are shared out among threads. An image is the channels of one group of one sample.
+struct Cut {
+    images: usize,
+    /// The pieces of an image.
+    pieces: usize,
+    /// The planes of a piece.
+    rows: usize,
 }
+
+impl Cut {
+    /// Cuts `images` of `rows` planes each so that every thread has a few pieces where possible.
+    fn new(images: usize, rows: usize) -> Self {
+        let wanted = rayon::current_num_threads()
+            .div_ceil(images.max(1))
+            .min(rows);
+        let pieces = (1..=wanted)
+            .rev()
+            .find(|pieces| rows.is_multiple_of(*pieces));
+        let pieces = pieces.unwrap_or(1);
+        Self {
+            images,
+            pieces,
+            rows: rows / pieces,
+        }
+    }
+
+    fn image(&self, piece: usize) -> usize {
+        piece / self.pieces
+    }
+
+    /// Returns the first row of a piece, where the rows of `groups` images follow each other.
+    fn first_row(&self, piece: usize, groups: usize) -> usize {
+        piece % (self.pieces * groups) * self.rows
+    }
+
+    /// Makes planes of `plane` elements, filled by `fill(pieces, their planes)`.
+    fn filled(&self, plane: usize, fill: impl Fn(Range<usize>, &mut [f32]) + Sync) -> Vec<f32> {
+        let pieces = self.images * self.pieces;
+        let together = pieces.div_ceil(TASKS * rayon::current_num_threads()).max(1);
+        let size = self.rows * plane;
+        filled(pieces * size, together * size, |task, planes| {
+            let first = task * together;
+            fill(first..pieces.min(first + together), planes);
+        })
+    }
+}
+
+/// Tasks a thread: enough to even out threads that are held up, few enough to share what a task sets up.
+const TASKS: usize = 4;
 
 /// The inputs of one class in both directions.
 struct Way {
@@ -125,6 +167,11 @@ struct Way {
 }
 
 impl Way {
+    /// Returns the elements of a plane of this class.
+    fn size(&self) -> usize {
+        self.y.axis.output * self.x.axis.output
+    }
+
     /// Puts the class's planes among the others.
     fn scatter(&self, shape: &Geometry, part: &[f32], result: &mut [f32]) {
         let (height, width) = (self.y.axis.output, self.x.axis.output);
@@ -181,25 +228,32 @@ impl<'a> Correlation<'a> {
         }
     }
 
+    /// Returns the elements of the views that [`Self::run`] needs, zero at first.
+    fn scratch(&self) -> usize {
+        self.views.as_ref().map_or(0, Views::len)
+    }
+
     /// Computes the planes `output` of all rows of `left`.
-    fn run(&self, level: Level, image: &[f32], left: Left<'_>, output: &mut [f32]) {
+    fn run(
+        &self,
+        level: Level,
+        image: &[f32],
+        left: Left<'_>,
+        buffer: &mut [f32],
+        output: &mut [f32],
+    ) {
         let (height, width) = self.output;
         if height * width == 0 {
             return;
         }
-        let Some(views) = &self.views else {
+        let Some(views) = self.views.as_ref().filter(|_| !self.terms.is_empty()) else {
             return self.product(level, image, left, 0..height, output);
         };
-        if self.terms.is_empty() {
-            return self.product(level, &[], left, 0..height, output);
+        for band in views.bands() {
+            views.fill(level, image, &band, buffer);
+            let output = &mut output[views.pixels(&band).start..];
+            self.product(level, buffer, left, band, output);
         }
-        with_scratch([views.len()], |[buffer]| {
-            for band in views.bands() {
-                views.fill(image, &band, buffer);
-                let output = &mut output[views.pixels(&band).start..];
-                self.product(level, buffer, left, band, output);
-            }
-        });
     }
 
     fn product(

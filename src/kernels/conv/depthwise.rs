@@ -24,6 +24,7 @@ pub(super) fn weight_gradient(
     filled(channels * terms.len(), terms.len(), |channel, result| {
         let mut dots = Dots::new(terms.len());
         with_scratch([views.as_ref().map_or(0, Views::len)], |[buffer]| {
+            buffer.fill(0.0);
             for sample in 0..shape.batch {
                 let at = sample * channels + channel;
                 let (gradient, image) = (
@@ -60,7 +61,7 @@ fn add(
         return dots.add(level, gradient, image, starts);
     };
     for band in views.bands() {
-        views.fill(image, &band, buffer);
+        views.fill(level, image, &band, buffer);
         dots.add(
             level,
             &gradient[views.pixels(&band)],

@@ -6,6 +6,7 @@
 
 use super::axis::Axis;
 use crate::kernels::product::Term;
+use crate::kernels::simd::Level;
 use std::ops::Range;
 
 /// The layout of the views of one image's channels, a band of output rows at a time.
@@ -19,6 +20,8 @@ pub(super) struct Views<'a> {
     band: usize,
     /// Elements from one view to the next.
     size: usize,
+    /// For each horizontal tap: the pixels of some rows that it sees, as bit masks.
+    masks: Vec<Vec<u32>>,
 }
 
 /// Input rows that differ by multiples of the vertical step.
@@ -34,7 +37,7 @@ struct Phase {
 }
 
 /// The bytes that the views of a band should stay within, for the second-level cache to hold them.
-const BYTES: usize = 256 * 1024;
+const BYTES: usize = 128 * 1024;
 
 /// The fewest output pixels of a band, for the product to be worth it.
 const PIXELS: usize = 192;
@@ -55,6 +58,7 @@ impl<'a> Views<'a> {
             phases: phases(y),
             band: y.output,
             size: 0,
+            masks: Vec::new(),
         };
         let rows: usize = views.phases.iter().map(|p| p.span() + 1).sum();
         let row_bytes = channels * x.offsets.len() * x.output * size_of::<f32>();
@@ -65,6 +69,11 @@ impl<'a> Views<'a> {
         for phase in &mut views.phases {
             phase.start = start;
             start += (views.band + phase.span()) * x.output;
+        }
+        if flat(y, x) {
+            let rows = views.phases.iter().map(|p| views.band + p.span()).max();
+            let masks = |kx| mask(&x.seen(kx), x.output, rows.unwrap_or(0));
+            views.masks = (0..x.offsets.len()).map(masks).collect();
         }
         views.size = if start % 256 == 0 { start + 16 } else { start };
         Some(views)
@@ -100,30 +109,18 @@ impl<'a> Views<'a> {
         view * self.size + phase.start + (row - phase.low) as usize * self.x.output
     }
 
-    /// Fills `views` with what the output rows `band` see of `image`.
-    pub(super) fn fill(&self, image: &[f32], band: &Range<usize>, views: &mut [f32]) {
-        let plane = self.y.input * self.x.input;
-        for channel in 0..self.channels {
-            let image = &image[channel * plane..][..plane];
-            for kx in 0..self.x.offsets.len() {
-                let view = channel * self.x.offsets.len() + kx;
-                let view = &mut views[view * self.size..][..self.size];
-                for phase in &self.phases {
-                    let rows = band.len() + phase.span();
-                    let view = &mut view[phase.start..][..rows * self.x.output];
-                    self.fill_phase(
-                        image,
-                        band.start as isize + phase.low,
-                        phase.first,
-                        kx,
-                        view,
-                    );
-                }
-            }
-        }
+    /// Fills `views`, which were zero before their first band, with what the output rows `band` see of `image`.
+    pub(super) fn fill(&self, level: Level, image: &[f32], band: &Range<usize>, views: &mut [f32]) {
+        level.run(Fill {
+            views: self,
+            image,
+            band,
+            to: views,
+        });
     }
 
     /// Fills the rows of one phase, the first of them `row` steps down.
+    #[inline(always)]
     fn fill_phase(&self, image: &[f32], row: isize, first: usize, kx: usize, view: &mut [f32]) {
         let (x, step) = (self.x, self.y.step as isize);
         let (rows, height) = (
@@ -132,27 +129,49 @@ impl<'a> Views<'a> {
         );
         // Steps at which there are rows of the image, counted from the view's first.
         let above = (-row).clamp(0, rows as isize) as usize;
-        let below =
-            ((height + step - 1) / step - row).clamp(above as isize, rows as isize) as usize;
-        let (top, rest) = view.split_at_mut(above * x.output);
-        let (middle, bottom) = rest.split_at_mut((below - above) * x.output);
-        top.fill(0.0);
-        bottom.fill(0.0);
-        if middle.is_empty() {
+        let below = ((height + step - 1).div_euclid(step) - row)
+            .clamp(above as isize, rows as isize) as usize;
+        if self.band < self.y.output {
+            view[..above * x.output].fill(0.0);
+            view[below * x.output..].fill(0.0);
+        }
+        let view = &mut view[above * x.output..below * x.output];
+        if view.is_empty() {
             return;
         }
         let from = ((row + above as isize) * step + first as isize) as usize * x.input;
-        let image = &image[from..];
-        if step == 1 && x.step == 1 && x.output == x.input {
-            shifted(image, x, kx, middle);
+        if let Some(mask) = self.masks.get(kx) {
+            shifted(&image[from..], x.offsets[kx], mask, view);
         } else {
-            for (index, view) in middle.chunks_exact_mut(x.output).enumerate() {
-                sampled(
-                    &image[index * self.y.step * x.input..][..x.input],
-                    x,
-                    kx,
-                    view,
-                );
+            sampled(image, from, self.y.step * x.input, x, kx, view);
+        }
+    }
+}
+
+/// [`Views::fill`], for vector instructions.
+struct Fill<'a, 'b> {
+    views: &'a Views<'a>,
+    image: &'a [f32],
+    band: &'a Range<usize>,
+    to: &'b mut [f32],
+}
+
+impl pulp::NullaryFnOnce for Fill<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Views { y, x, size, .. } = *self.views;
+        let planes = self.image.chunks_exact(y.input * x.input);
+        let views = self.to.chunks_exact_mut(x.offsets.len() * size);
+        for (plane, views) in planes.zip(views) {
+            for (kx, view) in views.chunks_exact_mut(size).enumerate() {
+                for phase in &self.views.phases {
+                    let rows = self.band.len() + phase.span();
+                    let view = &mut view[phase.start..][..rows * x.output];
+                    let row = self.band.start as isize + phase.low;
+                    self.views.fill_phase(plane, row, phase.first, kx, view);
+                }
             }
         }
     }
@@ -189,37 +208,67 @@ fn phases(y: &Axis) -> Vec<Phase> {
     phases
 }
 
-/// Copies whole rows moved sideways in one go, then clears what came in from the neighbouring rows.
-fn shifted(image: &[f32], x: &Axis, kx: usize, view: &mut [f32]) {
-    let (offset, seen) = (x.offsets[kx], x.seen(kx));
+/// Whether what a tap sees of an image is the image, moved sideways.
+fn flat(y: &Axis, x: &Axis) -> bool {
+    y.step == 1 && x.step == 1 && x.output == x.input
+}
+
+/// Returns the bits of some rows that are kept: those in `seen`.
+fn mask(seen: &Range<usize>, width: usize, rows: usize) -> Vec<u32> {
+    let row = (0..width).map(|x| if seen.contains(&x) { u32::MAX } else { 0 });
+    let row: Vec<u32> = row.collect();
+    row.repeat(rows)
+}
+
+/// Copies whole rows moved sideways in one go, but for what comes in from the neighbouring rows.
+#[inline(always)]
+fn shifted(image: &[f32], offset: isize, mask: &[u32], view: &mut [f32]) {
+    let length = view.len();
     let (left, right) = ((-offset).max(0) as usize, offset.max(0) as usize);
-    let length = view.len().saturating_sub(left + right);
-    let (left, right) = (left.min(view.len()), right.min(image.len()));
-    view[left..][..length].copy_from_slice(&image[right..][..length]);
-    if seen.len() < x.output {
-        for row in view.chunks_exact_mut(x.output) {
-            row[..seen.start].fill(0.0);
-            row[seen.end..].fill(0.0);
-        }
+    let (left, right) = (left.min(length), right.min(length));
+    view[..left].fill(0.0);
+    view[length - right..].fill(0.0);
+    let (view, mask) = (&mut view[left..length - right], &mask[left..length - right]);
+    for ((view, image), mask) in view.iter_mut().zip(&image[right..]).zip(mask) {
+        *view = f32::from_bits(image.to_bits() & mask);
     }
 }
 
-/// Copies what one row of outputs sees.
-fn sampled(image: &[f32], x: &Axis, kx: usize, view: &mut [f32]) {
+/// Outputs that are taken at a time.
+const TOGETHER: usize = 8;
+
+/// Copies what rows of outputs see, the first of them looking at `from`.
+#[inline(always)]
+fn sampled(image: &[f32], from: usize, stride: usize, x: &Axis, kx: usize, view: &mut [f32]) {
     let seen = x.seen(kx);
-    view[..seen.start].fill(0.0);
-    view[seen.end..].fill(0.0);
-    let view = &mut view[seen.clone()];
-    if view.is_empty() {
-        return;
-    }
-    let first = (x.step * seen.start) as isize + x.offsets[kx];
-    let image = &image[first as usize..];
-    if x.step == 1 {
-        view.copy_from_slice(&image[..view.len()]);
-    } else {
-        for (view, image) in view.iter_mut().zip(image.iter().step_by(x.step)) {
-            *view = *image;
+    for (index, view) in view.chunks_exact_mut(x.output).enumerate() {
+        let first = (from + index * stride) as isize + x.offsets[kx];
+        let mut next = 0;
+        while next < x.output {
+            // The last few are taken again rather than one by one.
+            let start = next.min(x.output.saturating_sub(TOGETHER));
+            let at = first + (start * x.step) as isize;
+            let pixels = usize::try_from(at)
+                .ok()
+                .and_then(|at| image.get(at..at + 2 * TOGETHER));
+            match (x.step, pixels, view[start..].first_chunk_mut::<TOGETHER>()) {
+                (1, Some(pixels), Some(view)) => view.copy_from_slice(&pixels[..TOGETHER]),
+                (2, Some(pixels), Some(view)) => *view = std::array::from_fn(|i| pixels[2 * i]),
+                _ => {
+                    for (view, at) in view[start..]
+                        .iter_mut()
+                        .take(TOGETHER)
+                        .zip((at..).step_by(x.step))
+                    {
+                        let pixel = usize::try_from(at).ok().and_then(|at| image.get(at));
+                        *view = pixel.copied().unwrap_or(0.0);
+                    }
+                }
+            }
+            next = start + TOGETHER;
+        }
+        for column in (0..seen.start).chain(seen.end..x.output) {
+            view[column] = 0.0;
         }
     }
 }

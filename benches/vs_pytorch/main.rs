@@ -1,0 +1,133 @@
+//! Our side of the comparison with PyTorch: computes what `run.py` asks for, one line of JSON each way.
+//!
+//! `run.py` times the same work in PyTorch between two requests, so that both see the same state of the machine.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+
+use candle_core::{Device, Tensor, Var};
+use ptsbench::graph::{BatchNormFolding, Graph, Plan, Weights};
+use ptsbench::kernels::{Clamp, Convolution, conv2d};
+use ptsbench::models;
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::io::{BufRead, Write};
+use std::time::Instant;
+
+/// Something to compute.
+#[derive(Deserialize)]
+#[serde(tag = "work", rename_all = "snake_case", deny_unknown_fields)]
+enum Request {
+    /// A convolution with padding `kernel / 2`, and the gradients of its weight or of both operands.
+    Conv {
+        input: [usize; 4],
+        weight: [usize; 4],
+        stride: usize,
+        groups: usize,
+        gradients: Gradients,
+    },
+    /// A network without its batch norms, on a number of batches.
+    Model {
+        model: String,
+        input: [usize; 4],
+        batches: usize,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Gradients {
+    None,
+    Weight,
+    Both,
+}
+
+type Work = Box<dyn Fn()>;
+
+fn noise(dims: &[usize], scale: f64) -> Tensor {
+    Tensor::randn(0.0, scale, dims, &Device::Cpu)
+        .unwrap()
+        .to_dtype(candle_core::DType::F32)
+        .unwrap()
+}
+
+fn prepare(request: Request) -> Work {
+    match request {
+        Request::Conv {
+            input,
+            weight,
+            stride,
+            groups,
+            gradients,
+        } => conv(&input, &weight, stride, groups, gradients),
+        Request::Model {
+            model,
+            input,
+            batches,
+        } => network(&model, &input, batches),
+    }
+}
+
+fn conv(
+    input: &[usize],
+    weight: &[usize],
+    stride: usize,
+    groups: usize,
+    gradients: Gradients,
+) -> Work {
+    let attributes = Convolution {
+        stride: [stride; 2],
+        padding: [weight[2] / 2; 2],
+        dilation: [1; 2],
+        groups,
+    };
+    let variable = |tensor: Tensor, wanted: bool| {
+        if wanted {
+            Var::from_tensor(&tensor).unwrap().into_inner()
+        } else {
+            tensor
+        }
+    };
+    let x = variable(noise(input, 1.0), gradients == Gradients::Both);
+    let w = variable(noise(weight, 0.1), gradients != Gradients::None);
+    Box::new(move || {
+        let y = conv2d(&x, &w, None, attributes, Clamp::NONE).unwrap();
+        if gradients != Gradients::None {
+            // From a gradient of ones, as on the other side.
+            drop(y.backward().unwrap());
+        }
+    })
+}
+
+fn network(name: &str, input: &[usize], batches: usize) -> Work {
+    let graph = models::build(&name.parse().unwrap()).unwrap().graph;
+    let tensors = graph
+        .params()
+        .map(|(_, param)| noise(&param.shape, 0.05).abs().unwrap())
+        .collect();
+    let weights = Weights::new(&graph, tensors).unwrap();
+    let folding = BatchNormFolding::of(&graph);
+    let weights = folding.fold(&weights).unwrap();
+    let graph: Graph = folding.graph().clone();
+    let plan: Plan = graph.plan(graph.inputs(), graph.outputs()).unwrap();
+    let input = noise(input, 1.0);
+    Box::new(move || {
+        for _ in 0..batches {
+            plan.run(&graph, &weights, std::slice::from_ref(&input))
+                .unwrap();
+        }
+    })
+}
+
+fn main() {
+    let mut prepared: HashMap<String, Work> = HashMap::new();
+    for line in std::io::stdin().lock().lines() {
+        let line = line.unwrap();
+        let work = prepared
+            .entry(line)
+            .or_insert_with_key(|line| prepare(serde_json::from_str(line).unwrap()));
+        let start = Instant::now();
+        work();
+        println!("{}", start.elapsed().as_secs_f64());
+        std::io::stdout().flush().unwrap();
+    }
+}

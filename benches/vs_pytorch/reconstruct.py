@@ -1,0 +1,1 @@
+def reconstruct_resnet20(*a): raise NotImplementedError
