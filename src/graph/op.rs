@@ -5,6 +5,7 @@ use super::ops::{
     OptionAShortcut, PatchTokens, PositionEmbedding, TakeToken,
 };
 use super::{Role, Shape};
+use crate::kernels::Clamp;
 use candle_core::{Result, Tensor};
 use serde::Serialize;
 use std::ops::Deref;
@@ -96,6 +97,19 @@ pub trait Operator {
     /// # Errors
     /// What candle says.
     fn run(&self, inputs: &[&Tensor], params: &[&Tensor]) -> Result<Tensor>;
+
+    /// Computes the output of a batch and clamps it, in one go where that is faster.
+    ///
+    /// # Errors
+    /// What candle says.
+    fn run_clamped(&self, inputs: &[&Tensor], params: &[&Tensor], clamp: Clamp) -> Result<Tensor> {
+        super::ops::clamped(&self.run(inputs, params)?, clamp)
+    }
+
+    /// Returns itself as a clamp, which the operator before it can apply to its own output.
+    fn as_clamp(&self) -> Option<Clamp> {
+        None
+    }
 
     /// Whether its weight counts towards sparsity.
     fn prunable(&self) -> bool {

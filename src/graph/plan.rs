@@ -1,6 +1,7 @@
 //! What must run to get from some values to others.
 
 use super::{Graph, NodeId, ValueId};
+use crate::kernels::Clamp;
 
 /// The operators between two sets of values, in order, each with the values that nobody needs after it.
 #[derive(Debug, Clone)]
@@ -14,6 +15,10 @@ pub struct Plan {
 #[derive(Debug, Clone)]
 pub(super) struct Step {
     pub(super) node: NodeId,
+    /// The activation that takes the operator's output, where nothing else does: both run in one go.
+    pub(super) clamp: Clamp,
+    /// The value that is made.
+    pub(super) output: ValueId,
     pub(super) last_uses: Vec<ValueId>,
 }
 
@@ -28,11 +33,6 @@ pub struct PlanError {
 }
 
 impl Plan {
-    /// Returns the operators in the order in which they run.
-    pub fn nodes(&self) -> impl ExactSizeIterator<Item = NodeId> {
-        self.steps.iter().map(|step| step.node)
-    }
-
     /// Returns the values that the plan starts from.
     pub fn inputs(&self) -> &[ValueId] {
         &self.inputs
@@ -59,7 +59,7 @@ impl Graph {
             return Err(self.lacking(*missing, outputs));
         }
         Ok(Plan {
-            steps: self.steps(&given, &needed, outputs),
+            steps: self.fused(self.steps(&given, &needed, outputs), outputs),
             inputs: inputs.to_vec(),
             outputs: outputs.to_vec(),
         })
@@ -99,11 +99,38 @@ impl Graph {
             }
             steps.push(Step {
                 node: id,
+                clamp: Clamp::NONE,
+                output: node.output,
                 last_uses,
             });
         }
         steps.reverse();
         steps
+    }
+
+    /// Lets each activation ride along with the operator before it, where nothing else needs what lies between.
+    fn fused(&self, steps: Vec<Step>, outputs: &[ValueId]) -> Vec<Step> {
+        let mut uses = vec![0; self.values.len()];
+        let inputs = steps.iter().flat_map(|step| &self.node(step.node).inputs);
+        for value in inputs.chain(outputs) {
+            uses[value.0] += 1;
+        }
+        let mut fused: Vec<Step> = Vec::with_capacity(steps.len());
+        for step in steps {
+            let node = self.node(step.node);
+            let between = node.inputs[0];
+            let clamp = node.op.as_clamp().filter(|_| uses[between.0] == 1);
+            let maker =
+                clamp.and_then(|_| fused.iter_mut().rev().find(|maker| maker.output == between));
+            match (clamp, maker) {
+                (Some(clamp), Some(maker)) if maker.clamp == Clamp::NONE => {
+                    maker.clamp = clamp;
+                    maker.output = node.output;
+                }
+                _ => fused.push(step),
+            }
+        }
+        fused
     }
 
     fn lacking(&self, missing: ValueId, outputs: &[ValueId]) -> PlanError {

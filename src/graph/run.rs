@@ -1,6 +1,7 @@
 //! Running a plan.
 
 use super::{Graph, Node, Plan, PlanError, ValueId, Weights};
+use crate::kernels::Clamp;
 use candle_core::{Result as CandleResult, Tensor};
 
 /// A run that failed.
@@ -44,8 +45,8 @@ impl Plan {
             values[id.0] = Some(tensor.clone());
         }
         for step in &self.steps {
-            let node = graph.node(step.node);
-            values[node.output.0] = Some(run_node(node, weights, &values)?);
+            let output = run_node(graph.node(step.node), step.clamp, weights, &values)?;
+            values[step.output.0] = Some(output);
             for value in &step.last_uses {
                 values[value.0] = None;
             }
@@ -55,12 +56,17 @@ impl Plan {
     }
 }
 
-/// Runs one operator on the values that exist.
-fn run_node(node: &Node, weights: &Weights, values: &[Option<Tensor>]) -> Result<Tensor, RunError> {
+/// Runs one operator, and the activation that follows, on the values that exist.
+fn run_node(
+    node: &Node,
+    clamp: Clamp,
+    weights: &Weights,
+    values: &[Option<Tensor>],
+) -> Result<Tensor, RunError> {
     let value = |id: &ValueId| values[id.0].as_ref().expect("the plan orders its steps");
     let inputs: Vec<&Tensor> = node.inputs.iter().map(value).collect();
     let params: Vec<&Tensor> = node.params.iter().map(|id| weights.tensor(*id)).collect();
-    let output: CandleResult<Tensor> = node.op.run(&inputs, &params);
+    let output: CandleResult<Tensor> = node.op.run_clamped(&inputs, &params, clamp);
     output.map_err(|source| RunError::Operator {
         node: node.name.clone(),
         kind: node.op.kind(),

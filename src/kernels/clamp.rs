@@ -26,6 +26,16 @@ impl Clamp {
         high: Some(6.0),
     };
 
+    /// Returns the lower bound.
+    pub fn low(self) -> Option<f32> {
+        self.low
+    }
+
+    /// Returns the upper bound.
+    pub fn high(self) -> Option<f32> {
+        self.high
+    }
+
     /// Returns the clamped value.
     #[inline(always)]
     pub(super) fn value(self, x: f32) -> f32 {

@@ -144,3 +144,26 @@ impl CustomOp2 for Added {
         Ok((to(a), to(b)))
     }
 }
+
+/// The difference of two tensors, scaled.
+pub(super) struct ScaledGap(pub(super) f32);
+
+impl CustomOp2 for ScaledGap {
+    fn name(&self) -> &'static str {
+        "scaled-gap"
+    }
+
+    fn cpu_fwd(
+        &self,
+        a: &CpuStorage,
+        l1: &Layout,
+        b: &CpuStorage,
+        l2: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let scale = self.0;
+        let gap = map([numbers((a, l1))?, numbers((b, l2))?], |[a, b]| {
+            (a - b) * scale
+        });
+        result(gap, l1.dims())
+    }
+}

@@ -17,10 +17,17 @@ mod product;
 mod scratch;
 mod simd;
 mod storage;
+mod sums;
 mod transpose;
 
 pub use clamp::Clamp;
 pub use conv::{Convolution, conv2d};
 pub use elementwise::{add, clamp};
+pub use sums::{mean_squared_error, squared_distance};
 
 use elementwise::clamp_gradient;
+
+/// Whether these kernels compute on such tensors: on the CPU, in f32.
+pub fn serves(tensor: &candle_core::Tensor) -> bool {
+    tensor.device().is_cpu() && tensor.dtype() == candle_core::DType::F32
+}

@@ -2,6 +2,7 @@
 
 use crate::graph::op::only;
 use crate::graph::{OpError, Operator, Shape};
+use crate::kernels::Clamp;
 use candle_core::{Result, Tensor};
 use serde::Serialize;
 
@@ -23,10 +24,17 @@ impl Operator for Activation {
     }
 
     fn run(&self, inputs: &[&Tensor], _params: &[&Tensor]) -> Result<Tensor> {
+        match self.as_clamp() {
+            Some(clamp) => super::clamped(inputs[0], clamp),
+            None => inputs[0].gelu_erf(),
+        }
+    }
+
+    fn as_clamp(&self) -> Option<Clamp> {
         match self {
-            Self::Relu => inputs[0].relu(),
-            Self::Relu6 => inputs[0].clamp(0f32, 6f32),
-            Self::Gelu => inputs[0].gelu_erf(),
+            Self::Relu => Some(Clamp::RELU),
+            Self::Relu6 => Some(Clamp::RELU6),
+            Self::Gelu => None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The merge of a residual connection.
 
 use crate::graph::{OpError, Operator, Shape};
+use crate::kernels::{self, Clamp};
 use candle_core::{Result, Tensor};
 use serde::Serialize;
 
@@ -20,7 +21,14 @@ impl Operator for Add {
         }
     }
 
-    fn run(&self, inputs: &[&Tensor], _params: &[&Tensor]) -> Result<Tensor> {
-        inputs[0] + inputs[1]
+    fn run(&self, inputs: &[&Tensor], params: &[&Tensor]) -> Result<Tensor> {
+        self.run_clamped(inputs, params, Clamp::NONE)
+    }
+
+    fn run_clamped(&self, inputs: &[&Tensor], _params: &[&Tensor], clamp: Clamp) -> Result<Tensor> {
+        if kernels::serves(inputs[0]) {
+            return kernels::add(inputs[0], inputs[1], clamp);
+        }
+        super::clamped(&(inputs[0] + inputs[1])?, clamp)
     }
 }

@@ -3,6 +3,7 @@
 use super::{MatMul, per_channel, weight_and_bias};
 use crate::graph::op::{Op, expect_size, only};
 use crate::graph::{OpError, Operator, ParamDecl, Shape};
+use crate::kernels::{self, Clamp, Convolution};
 use candle_core::{Result, Tensor};
 use serde::Serialize;
 
@@ -162,22 +163,38 @@ impl Operator for Conv2d {
     }
 
     fn run(&self, inputs: &[&Tensor], params: &[&Tensor]) -> Result<Tensor> {
+        self.run_clamped(inputs, params, Clamp::NONE)
+    }
+
+    fn run_clamped(&self, inputs: &[&Tensor], params: &[&Tensor], clamp: Clamp) -> Result<Tensor> {
+        let (input, weight, bias) = (inputs[0], params[0], params.get(1).copied());
+        if kernels::serves(input) {
+            let attributes = Convolution {
+                stride: [self.stride; 2],
+                padding: [self.padding; 2],
+                dilation: [self.dilation; 2],
+                groups: self.groups,
+            };
+            return kernels::conv2d(input, weight, bias, attributes, clamp);
+        }
         let depthwise = self.groups == self.in_channels && self.groups == self.out_channels;
         let output = if depthwise && self.groups > 1 {
-            self.depthwise(inputs[0], params[0])?
+            self.depthwise(input, weight)?
         } else {
-            inputs[0].conv2d(
-                params[0],
-                self.padding,
-                self.stride,
-                self.dilation,
-                self.groups,
-            )?
+            let Self {
+                padding,
+                stride,
+                dilation,
+                groups,
+                ..
+            } = *self;
+            input.conv2d(weight, padding, stride, dilation, groups)?
         };
-        match params.get(1) {
-            Some(bias) => output.broadcast_add(&per_channel(bias, 4)?),
-            None => Ok(output),
-        }
+        let output = match bias {
+            Some(bias) => output.broadcast_add(&per_channel(bias, 4)?)?,
+            None => output,
+        };
+        super::clamped(&output, clamp)
     }
 
     fn prunable(&self) -> bool {

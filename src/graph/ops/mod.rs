@@ -1,4 +1,5 @@
-//! The operators, one file each: its struct (the fields are its attributes), shape, cost and run, on candle's operations.
+//! The operators, one file each: its struct (the fields are its attributes), shape, cost and run, on the project's kernels on the CPU and on
+//! candle's operations elsewhere.
 
 mod activation;
 mod add;
@@ -23,6 +24,7 @@ pub use pool::GlobalAvgPool;
 pub use tokens::{ClassToken, PatchTokens, PositionEmbedding, TakeToken};
 
 use crate::graph::{ParamDecl, Role};
+use crate::kernels::{self, Clamp};
 use candle_core::{Result, Tensor};
 
 /// A layer seen as a matrix product, `outputs = rows x weight^T`, group by group: what closed-form reconstruction needs.
@@ -74,6 +76,24 @@ fn per_channel(vector: &Tensor, rank: usize) -> Result<Tensor> {
     let mut shape = vec![1; rank];
     shape[1] = vector.elem_count();
     vector.reshape(shape)
+}
+
+/// Clamps every element.
+pub(super) fn clamped(tensor: &Tensor, clamp: Clamp) -> Result<Tensor> {
+    if clamp == Clamp::NONE {
+        return Ok(tensor.clone());
+    }
+    if kernels::serves(tensor) {
+        return kernels::clamp(tensor, clamp);
+    }
+    let tensor = match clamp.low() {
+        Some(low) => tensor.maximum(low)?,
+        None => tensor.clone(),
+    };
+    match clamp.high() {
+        Some(high) => tensor.minimum(high),
+        None => Ok(tensor),
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::{Axis, Geometry, dense, depthwise, weight};
 use crate::kernels::simd::Level;
 use crate::kernels::storage::{numbers, result};
+use crate::kernels::sums::channel_sums;
 use crate::kernels::{Clamp, clamp_gradient};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
@@ -200,7 +201,7 @@ impl CustomOp3 for Forward {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let [input, weight, gradient] = self.gradients(input, weight, output, gradient)?;
         let for_bias = gradient.filter(|_| bias.track_op());
-        let for_bias = for_bias.map(|gradient| gradient.sum((0, 2, 3)));
+        let for_bias = for_bias.map(|gradient| channel_sums(&gradient));
         Ok((input, weight, for_bias.transpose()?))
     }
 }

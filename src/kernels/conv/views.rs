@@ -48,7 +48,7 @@ impl<'a> Views<'a> {
         let identity =
             |axis: &Axis| axis.step == 1 && axis.offsets == [0] && axis.input == axis.output;
         // Planes a multiple of 1 KiB apart would fight for the same few lines of the first-level cache.
-        if identity(y) && identity(x) && (y.input * x.input) % 256 != 0 {
+        if identity(y) && identity(x) && !(y.input * x.input).is_multiple_of(256) {
             return None;
         }
         let mut views = Self {
@@ -75,7 +75,11 @@ impl<'a> Views<'a> {
             let masks = |kx| mask(&x.seen(kx), x.output, rows.unwrap_or(0));
             views.masks = (0..x.offsets.len()).map(masks).collect();
         }
-        views.size = if start % 256 == 0 { start + 16 } else { start };
+        views.size = if start.is_multiple_of(256) {
+            start + 16
+        } else {
+            start
+        };
         Some(views)
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Problem, Solution};
 use crate::graph::{ParamId, Weights};
+use crate::kernels::mean_squared_error;
 use crate::progress::Progress;
 use crate::reconstruct::ReconstructError;
 use candle_core::{Result as CandleResult, Tensor, Var};
@@ -106,9 +107,9 @@ impl<'p, 'a> Descent<'p, 'a> {
     /// Takes one step on the squared error, summed over channels and averaged over positions and samples.
     fn step(&mut self, rows: &[u32], rule: &mut dyn Rule, lr: f64) -> Result<(), ReconstructError> {
         let (inputs, target) = self.problem.batch(rows)?;
-        let gap = (self.problem.output(&self.weights, &inputs)? - target)?;
+        let output = self.problem.output(&self.weights, &inputs)?;
         let channels = self.problem.shape().channels() as f64;
-        let gradients = (gap.sqr()?.mean_all()? * channels)?.backward()?;
+        let gradients = (mean_squared_error(&output, &target)? * channels)?.backward()?;
         for (index, (_, var, mask)) in self.vars.iter().enumerate() {
             let Some(gradient) = gradients.get(var) else {
                 continue;

@@ -3,6 +3,7 @@
 use super::{Solution, Solver};
 use crate::capture::{Walker, batches};
 use crate::graph::{Graph, NodeId, ParamId, Plan, Role, RunError, Shape, Unit, Weights};
+use crate::kernels::squared_distance;
 use crate::progress::Progress;
 use crate::reconstruct::{Job, ReconstructError, Settings, UnitReport};
 use candle_core::{DType, Tensor};
@@ -121,12 +122,7 @@ impl<'a> Problem<'a> {
         let mut sum = 0.0;
         for rows in batches(self.samples()) {
             let (inputs, target) = self.batch(&rows)?;
-            let gap = (self.output(weights, &inputs)? - target)?;
-            sum += gap
-                .sqr()?
-                .to_dtype(DType::F64)?
-                .sum_all()?
-                .to_scalar::<f64>()?;
+            sum += squared_distance(&self.output(weights, &inputs)?, &target)?;
         }
         Ok(sum / (self.samples() * self.shape().numel()) as f64)
     }
