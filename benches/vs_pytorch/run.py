@@ -169,20 +169,20 @@ def convolution(shape: Shape, gradients: str) -> Callable[[], Any]:
     return run
 
 
-def network(name: str, shape: List[int], batches: int) -> Callable[[], Any]:
+def network(name: str, size: List[int], batches: int) -> Callable[[], Any]:
     """The PyTorch side of a network in evaluation mode, its batch norms folded as ours are."""
-    if shape[2] == IMAGENET:
+    if size[2] == IMAGENET:
         try:
             import torchvision
         except ImportError as error:
             raise Skipped(f"needs torchvision ({error})") from error
         net = getattr(torchvision.models, name)()
     else:
-        net = models.build(name, shape[1], 10)
+        net = models.build(name, size[1], 10)
     net.eval()
     if any(isinstance(module, nn.BatchNorm2d) for module in net.modules()):
         net = fuse(net)
-    x = torch.randn(*shape)
+    x = torch.randn(*size)
 
     def run() -> None:
         with torch.no_grad():
@@ -211,20 +211,20 @@ def rows(worker: Worker, only: str) -> Iterator[Row]:
                 if only in f"{group} {name}":
                     ours = partial(worker.seconds, request)
                     yield Row(group, name, ours, partial(convolution, shape, gradients))
-    for name, shape, batches in NETWORKS:
-        label = f"{name} {shape} x {batches}"
+    for name, size, batches in NETWORKS:
+        label = f"{name} {size} x {batches}"
         if only in f"network {label}":
-            model = full_name(name, shape)
-            request = {"work": "model", "model": model, "input": shape, "batches": batches}
+            model = full_name(name, size)
+            request = {"work": "model", "model": model, "input": size, "batches": batches}
             ours = partial(worker.seconds, request)
-            yield Row("network", label, ours, partial(network, name, shape, batches))
+            yield Row("network", label, ours, partial(network, name, size, batches))
 
 
-def full_name(name: str, shape: List[int]) -> str:
+def full_name(name: str, size: List[int]) -> str:
     """The name with what the input and ten classes change."""
-    if shape[2] == IMAGENET:
+    if size[2] == IMAGENET:
         return name
-    return f"{name}(in_chans={shape[1]},img_size={shape[2]},num_classes=10)"
+    return f"{name}(in_chans={size[1]},img_size={size[2]},num_classes=10)"
 
 
 def job(arguments: argparse.Namespace, binary: Path, threads: int) -> Row:
