@@ -1,4 +1,5 @@
-//! Our side of the comparison with PyTorch: computes what `run.py` asks for, one line of JSON each way.
+//! Our side of the comparison with PyTorch: computes what `run.py` asks for. A request is a line of JSON; the answer is the
+//! seconds that it took, or `error: ` and why it cannot be done.
 //!
 //! `run.py` times the same work in PyTorch between two requests, so that both see the same state of the machine.
 
@@ -50,7 +51,8 @@ fn noise(dims: &[usize], scale: f64) -> Tensor {
         .unwrap()
 }
 
-fn prepare(request: Request) -> Work {
+/// Makes all that the work needs, or says why it cannot be done.
+fn prepare(request: Request) -> Result<Work, String> {
     match request {
         Request::Conv {
             input,
@@ -58,7 +60,7 @@ fn prepare(request: Request) -> Work {
             stride,
             groups,
             gradients,
-        } => conv(&input, &weight, stride, groups, gradients),
+        } => Ok(conv(&input, &weight, stride, groups, gradients)),
         Request::Model {
             model,
             input,
@@ -98,8 +100,10 @@ fn conv(
     })
 }
 
-fn network(name: &str, input: &[usize], batches: usize) -> Work {
-    let graph = models::build(&name.parse().unwrap()).unwrap().graph;
+fn network(name: &str, input: &[usize], batches: usize) -> Result<Work, String> {
+    let spec = name.parse().unwrap();
+    let model = models::build(&spec).map_err(|error| error.to_string())?;
+    let graph = model.graph;
     let tensors = graph
         .params()
         .map(|(_, param)| noise(&param.shape, 0.05).abs().unwrap())
@@ -110,24 +114,29 @@ fn network(name: &str, input: &[usize], batches: usize) -> Work {
     let graph: Graph = folding.graph().clone();
     let plan: Plan = graph.plan(graph.inputs(), graph.outputs()).unwrap();
     let input = noise(input, 1.0);
-    Box::new(move || {
+    Ok(Box::new(move || {
         for _ in 0..batches {
             plan.run(&graph, &weights, std::slice::from_ref(&input))
                 .unwrap();
         }
-    })
+    }))
 }
 
 fn main() {
-    let mut prepared: HashMap<String, Work> = HashMap::new();
+    let mut prepared: HashMap<String, Result<Work, String>> = HashMap::new();
     for line in std::io::stdin().lock().lines() {
         let line = line.unwrap();
         let work = prepared
             .entry(line)
             .or_insert_with_key(|line| prepare(serde_json::from_str(line).unwrap()));
-        let start = Instant::now();
-        work();
-        println!("{}", start.elapsed().as_secs_f64());
+        match work {
+            Ok(work) => {
+                let start = Instant::now();
+                work();
+                println!("{}", start.elapsed().as_secs_f64());
+            }
+            Err(why) => println!("error: {why}"),
+        }
         std::io::stdout().flush().unwrap();
     }
 }

@@ -3,13 +3,12 @@
 
 Both sides take turns in every round, with the same number of threads, so that whatever else the
 machine does falls on both alike. A ratio is ptsbench / PyTorch: below 1, ptsbench is faster.
-
-Needs PyTorch 1.13 or newer and NumPy (Debian: ``python3-torch``) and a Rust toolchain; networks
-besides the embedded ones need torchvision. Run it on an idle machine.
+README.md beside this file says what is needed and how to read the table.
 
 Examples:
     benches/vs_pytorch/run.py --threads 1 2
-    benches/vs_pytorch/run.py --only job --data cifar10:PATH --weights PATH/resnet20.safetensors
+    benches/vs_pytorch/run.py --only "network resnet20" --json FILE
+    benches/vs_pytorch/run.py --only job --rounds 3 --data cifar10:DIR --weights FILE
 """
 
 from __future__ import annotations
@@ -21,12 +20,15 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.fx.experimental.optimization import fuse
 from torch.nn import functional
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -73,6 +75,8 @@ CONVOLUTIONS: Dict[str, List[Shape]] = {
     ],
 }
 
+# The side at which networks are those for ImageNet: torchvision's, with a thousand classes.
+IMAGENET = 224
 # Name, input, batches: one evaluation of 2,000 images, or one batch at 224 pixels.
 NETWORKS: List[Tuple[str, List[int], int]] = [
     ("resnet20", [50, 1, 28, 28], 40),
@@ -81,6 +85,14 @@ NETWORKS: List[Tuple[str, List[int], int]] = [
     ("resnet18", [8, 3, 224, 224], 1),
     ("mobilenet_v2", [8, 3, 224, 224], 1),
 ]
+
+# Threads that PyTorch has finished with spin for some milliseconds, on cores that the other side
+# would like to have.
+SETTLE_SECONDS = 0.01
+
+
+class Skipped(Exception):
+    """A line that cannot be measured here, and why."""
 
 
 class Worker:
@@ -97,13 +109,15 @@ class Worker:
         )
 
     def seconds(self, request: Dict[str, Any]) -> float:
-        """Compute ``request`` once."""
+        """The seconds that ``request`` takes."""
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
             sys.exit(f"ptsbench failed on {request}")
+        if line.startswith("error: "):
+            raise Skipped(line[len("error: ") :].strip())
         return float(line)
 
     def close(self) -> None:
@@ -114,23 +128,22 @@ class Worker:
 
 
 class Row(NamedTuple):
-    """One line of the table: what it is, and its two sides."""
+    """One line of the table: what it is, and its two sides.
+
+    Ours computes once and returns the seconds. Theirs is made first, then computes once.
+    """
 
     group: str
     name: str
     ours: Callable[[], float]
-    theirs: Callable[[], float]
+    theirs: Callable[[], Callable[[], Any]]
 
 
-def timed(work: Callable[[], Any]) -> Callable[[], float]:
-    """What returns the seconds that ``work`` takes."""
-
-    def run() -> float:
-        start = time.perf_counter()
-        work()
-        return time.perf_counter() - start
-
-    return run
+def seconds(work: Callable[[], Any]) -> float:
+    """The seconds that ``work`` takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
 
 
 def convolution(shape: Shape, gradients: str) -> Callable[[], Any]:
@@ -156,16 +169,20 @@ def convolution(shape: Shape, gradients: str) -> Callable[[], Any]:
     return run
 
 
-def network(name: str, shape: List[int], batches: int) -> Callable[[], Any]:
-    """The PyTorch side of a network in evaluation mode."""
-    if shape[2] == 224:
-        import torchvision
-
-        net = getattr(torchvision.models, name)(weights=None)
+def network(name: str, size: List[int], batches: int) -> Callable[[], Any]:
+    """The PyTorch side of a network in evaluation mode, its batch norms folded as ours are."""
+    if size[2] == IMAGENET:
+        try:
+            import torchvision
+        except ImportError as error:
+            raise Skipped(f"needs torchvision ({error})") from error
+        net = getattr(torchvision.models, name)()
     else:
-        net = models.build(name, shape[1], 10)
+        net = models.build(name, size[1], 10)
     net.eval()
-    x = torch.randn(*shape)
+    if any(isinstance(module, nn.BatchNorm2d) for module in net.modules()):
+        net = fuse(net)
+    x = torch.randn(*size)
 
     def run() -> None:
         with torch.no_grad():
@@ -192,102 +209,157 @@ def rows(worker: Worker, only: str) -> Iterator[Row]:
                 what = {"none": "fwd", "weight": "fwd+dW", "both": "fwd+dW+dX"}[gradients]
                 name = f"{batch} {inputs}->{outputs} {side} k{kernel} s{stride} g{groups} {what}"
                 if only in f"{group} {name}":
-                    theirs = timed(convolution(shape, gradients))
-                    yield Row(group, name, lambda r=request: worker.seconds(r), theirs)
-    for name, shape, batches in NETWORKS:
-        label = f"{name} {shape} x {batches}"
+                    ours = partial(worker.seconds, request)
+                    yield Row(group, name, ours, partial(convolution, shape, gradients))
+    for name, size, batches in NETWORKS:
+        label = f"{name} {size} x {batches}"
         if only in f"network {label}":
-            request = {"work": "model", "model": full_name(name, shape), "input": shape, "batches": batches}
-            theirs = timed(network(name, shape, batches))
-            yield Row("network", label, lambda r=request: worker.seconds(r), theirs)
+            model = full_name(name, size)
+            request = {"work": "model", "model": model, "input": size, "batches": batches}
+            ours = partial(worker.seconds, request)
+            yield Row("network", label, ours, partial(network, name, size, batches))
 
 
-def full_name(name: str, shape: List[int]) -> str:
+def full_name(name: str, size: List[int]) -> str:
     """The name with what the input and ten classes change."""
-    if shape[2] == 224:
+    if size[2] == IMAGENET:
         return name
-    return f"{name}(in_chans={shape[1]},img_size={shape[2]},num_classes=10)"
+    return f"{name}(in_chans={size[1]},img_size={size[2]},num_classes=10)"
 
 
 def job(arguments: argparse.Namespace, binary: Path, threads: int) -> Row:
     """Block reconstruction of ResNet-20 on CIFAR-10, the whole job."""
-    folder = arguments.data.split(":", 1)[1]
+    output = Path(tempfile.gettempdir()) / f"vs_pytorch-{os.getpid()}.safetensors"
     command = [
         str(binary), "sparsify", "--model", "resnet20", "--weights", arguments.weights,
         "--data", arguments.data, "--allocator", "l2norm", "--sparsity", "0.8",
-        "--reconstruction", "block-sparse-weight+bias-adam(lr=1e-3)", "--iterations", str(arguments.iterations),
-        "--calibration", "256", "--batch-size", "32", "--limit", "2000", "--overwrite",
-        "--output", "/dev/shm/vs_pytorch.safetensors",
+        "--reconstruction", "block-sparse-weight+bias-adam(lr=1e-3)",
+        "--iterations", str(arguments.iterations), "--calibration", "256", "--batch-size", "32",
+        "--limit", "2000", "--output", str(output),
     ]  # fmt: skip
     environment = {**os.environ, "RAYON_NUM_THREADS": str(threads)}
+    folder, weights = Path(arguments.data.split(":", 1)[1]), Path(arguments.weights)
 
     def ours() -> None:
-        subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def theirs() -> None:
-        reconstruct_resnet20(Path(folder), Path(arguments.weights), arguments.iterations)
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
+        if done.returncode:
+            sys.exit(f"{binary} failed")
+        output.unlink()
+        print(f"ptsbench  {done.stdout.splitlines()[0]}", file=sys.stderr)
 
     name = f"block reconstruction of ResNet-20, {arguments.iterations} iterations a unit"
-    return Row("job", name, timed(ours), timed(theirs))
+    theirs = partial(reconstruct_resnet20, folder, weights, arguments.iterations)
+    return Row("job", name, partial(seconds, ours), lambda: theirs)
 
 
-def built(what: List[str]) -> Path:
+def built(what: List[str], target: str) -> Path:
     """Build an executable of ours and return its path."""
     command = ["cargo", *what, "--message-format=json"]
     output = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
-    messages = [json.loads(line) for line in output.splitlines()]
-    return Path([m["executable"] for m in messages if m.get("executable")][-1])
+    for message in map(json.loads, output.splitlines()):
+        # Benches build the program too.
+        if message.get("executable") and message["target"]["name"] == target:
+            return Path(message["executable"])
+    sys.exit(f"cargo {' '.join(what)} made no executable called {target}")
 
 
-def measure(row: Row, rounds: int, least: float) -> Tuple[float, float, int]:
-    """Median seconds of both sides over interleaved rounds, at least ``least`` seconds of them."""
+def measure(row: Row, rounds: int, least: float) -> Tuple[List[float], List[float]]:
+    """Seconds of both sides over interleaved rounds, after one to warm up unless it is the job.
+
+    There are ``rounds`` of them or more, until they add up to ``least`` seconds.
+    """
+    work = row.theirs()
+
+    def turns() -> Tuple[float, float]:
+        time.sleep(SETTLE_SECONDS)
+        ours = row.ours()
+        time.sleep(SETTLE_SECONDS)
+        return ours, seconds(work)
+
     if row.group != "job":
-        row.ours()
-        row.theirs()
-    ours: List[float] = []
-    theirs: List[float] = []
-    while len(ours) < rounds or (sum(ours) + sum(theirs) < least and len(ours) < 20 * rounds):
-        ours.append(row.ours())
-        theirs.append(row.theirs())
-    return statistics.median(ours), statistics.median(theirs), len(ours)
+        turns()
+    every: List[Tuple[float, float]] = []
+    while len(every) < rounds or (sum(map(sum, every)) < least and len(every) < 20 * rounds):
+        every.append(turns())
+    return [ours for ours, _ in every], [theirs for _, theirs in every]
+
+
+def report(row: Row, threads: int, rounds: int, least: float) -> Optional[Dict[str, Any]]:
+    """Measure a line, print it and return it, or say why not."""
+    try:
+        ours, theirs = measure(row, rounds, least)
+    except Skipped as why:
+        print(f"skipped {row.group}: {row.name}: {why}", file=sys.stderr)
+        return None
+    medians = statistics.median(ours), statistics.median(theirs)
+    ratio = medians[0] / medians[1]
+    cells = [f"{median * 1e3:.2f}" for median in medians] + [f"{ratio:.2f}", str(len(ours))]
+    print(f"| {threads} | {row.group}: {row.name} | {' | '.join(cells)} |", flush=True)
+    return {
+        "threads": threads,
+        "group": row.group,
+        "name": row.name,
+        "ptsbench_seconds": ours,
+        "pytorch_seconds": theirs,
+        "ratio": ratio,
+    }
 
 
 def processor() -> str:
     """The name of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+        names = (line.split(":", 1)[1] for line in lines if line.startswith("model name"))
+        return next(names).strip()
     except (OSError, StopIteration):
         return platform.processor()
 
 
+def parsed(argv: Optional[List[str]]) -> argparse.Namespace:
+    """The arguments."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--threads", type=int, nargs="+", default=[1], help="numbers of threads (default: 1)")
+    add("--rounds", type=int, default=9, help="rounds of each line, at least (default: 9)")
+    add("--seconds", type=float, default=0.5, help="time on each line, at least (default: 0.5)")
+    add("--only", default="", help="only lines that contain this; `job` runs the job alone")
+    add("--json", type=Path, metavar="FILE", help="write the lines here too, with all times")
+    add("--data", default="", help="for the job: cifar10:DIR")
+    add("--weights", default="", help="for the job: a ResNet-20 for CIFAR-10")
+    add("--iterations", type=int, default=300, help="for the job: steps a unit (default: 300)")
+    arguments = parser.parse_args(argv)
+    if arguments.only == "job":
+        if not arguments.data.startswith("cifar10:") or not arguments.weights:
+            parser.error("the job needs --data cifar10:DIR and --weights FILE")
+    return arguments
+
+
 def main(argv: Optional[List[str]] = None) -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1], help="numbers of threads (default: 1)")
-    parser.add_argument("--rounds", type=int, default=9, help="rounds of each line, at least (default: 9)")
-    parser.add_argument("--seconds", type=float, default=0.5, help="time on each line, at least (default: 0.5)")
-    parser.add_argument("--only", default="", help="only lines that contain this; `job` is only run when asked for")
-    parser.add_argument("--data", default="", help="for the job: cifar10:DIR")
-    parser.add_argument("--weights", default="", help="for the job: a ResNet-20 for CIFAR-10, .safetensors")
-    parser.add_argument("--iterations", type=int, default=300, help="for the job: iterations a unit")
-    arguments = parser.parse_args(argv)
-    print(f"{processor()}, PyTorch {torch.__version__}, {platform.system()}\n")
+    arguments = parsed(argv)
+    alone = arguments.only == "job"
+    if alone:
+        executable = built(["build", "--release", "--bin", "ptsbench"], "ptsbench")
+    else:
+        executable = built(["bench", "--no-run", "--bench", "vs_pytorch"], "vs_pytorch")
+    machine = {"processor": processor(), "pytorch": torch.__version__, "system": platform.system()}
+    print(f"{machine['processor']}, PyTorch {machine['pytorch']}, {machine['system']}\n")
     print("| threads | work | ptsbench ms | PyTorch ms | ratio | rounds |")
     print("| --- | --- | --- | --- | --- | --- |")
+    lines: List[Dict[str, Any]] = []
     for threads in arguments.threads:
         torch.set_num_threads(threads)
-        if arguments.only == "job":
-            every: Iterator[Row] = iter([job(arguments, built(["build", "--release"]), threads)])
-            close: Callable[[], None] = lambda: None
-        else:
-            worker = Worker(built(["bench", "--no-run", "--bench", "vs_pytorch"]), threads)
-            every, close = rows(worker, arguments.only), worker.close
-        for row in every:
-            ours, theirs, rounds = measure(row, arguments.rounds, arguments.seconds)
-            cells = [threads, f"{row.group}: {row.name}", f"{ours * 1e3:.2f}", f"{theirs * 1e3:.2f}"]
-            print("| " + " | ".join(map(str, [*cells, f"{ours / theirs:.2f}", rounds])) + " |", flush=True)
-        close()
+        worker = None if alone else Worker(executable, threads)
+        work = rows(worker, arguments.only) if worker else [job(arguments, executable, threads)]
+        for row in work:
+            line = report(row, threads, arguments.rounds, arguments.seconds)
+            lines += [line] if line else []
+        if worker:
+            worker.close()
+    if arguments.json:
+        arguments.json.write_text(json.dumps({**machine, "lines": lines}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
