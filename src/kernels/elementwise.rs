@@ -8,10 +8,13 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tenso
 use pulp::NullaryFnOnce;
 
 /// Elements a task: enough to be worth a task, few enough for the second-level cache.
-const CHUNK: usize = 1 << 15;
+pub(super) const CHUNK: usize = 1 << 15;
 
 /// Computes `f` of the elements of some vectors of one length, for whatever instructions the machine has.
-fn map<const N: usize>(operands: [&[f32]; N], f: impl Fn([f32; N]) -> f32 + Sync) -> Vec<f32> {
+pub(super) fn map<const N: usize>(
+    operands: [&[f32]; N],
+    f: impl Fn([f32; N]) -> f32 + Sync,
+) -> Vec<f32> {
     struct Chunk<'a, F, const N: usize> {
         operands: [&'a [f32]; N],
         result: &'a mut [f32],
