@@ -2,6 +2,7 @@
 
 use crate::graph::op::only;
 use crate::graph::{OpError, Operator, Shape};
+use crate::kernels::{self, Clamp};
 use candle_core::{Result, Tensor};
 use serde::Serialize;
 
@@ -23,10 +24,14 @@ impl Operator for Activation {
     }
 
     fn run(&self, inputs: &[&Tensor], _params: &[&Tensor]) -> Result<Tensor> {
-        match self {
-            Self::Relu => inputs[0].relu(),
-            Self::Relu6 => inputs[0].clamp(0f32, 6f32),
-            Self::Gelu => inputs[0].gelu_erf(),
+        let x = inputs[0];
+        match (self, kernels::serves(x)) {
+            (Self::Relu, true) => kernels::clamp(x, Clamp::RELU),
+            (Self::Relu6, true) => kernels::clamp(x, Clamp::RELU6),
+            (Self::Gelu, true) => kernels::gelu(x),
+            (Self::Relu, false) => x.relu(),
+            (Self::Relu6, false) => x.clamp(0f32, 6f32),
+            (Self::Gelu, false) => x.gelu_erf(),
         }
     }
 
