@@ -1,10 +1,8 @@
 //! Dot products of one vector with several.
 
+use super::lanes::{LANES, halved};
 use super::simd::{Level, mul_add};
 use pulp::{Simd, WithSimd};
-
-/// Partial sums are kept this far apart whatever the machine's vectors, so that all machines add in the same order.
-const LANES: usize = 16;
 
 /// The most products that are summed at a time.
 const TOGETHER: usize = 5;
@@ -47,15 +45,8 @@ impl Dots {
 
     /// Returns the sums.
     pub(super) fn sums(self, to: &mut [f32]) {
-        for (to, mut lanes) in to.iter_mut().zip(self.lanes) {
-            let mut width = LANES;
-            while width > 1 {
-                width /= 2;
-                for lane in 0..width {
-                    lanes[lane] += lanes[lane + width];
-                }
-            }
-            *to = lanes[0];
+        for (to, lanes) in to.iter_mut().zip(self.lanes) {
+            *to = halved(lanes, |a, b| a + b);
         }
     }
 }

@@ -8,14 +8,18 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tenso
 use pulp::NullaryFnOnce;
 
 /// Elements a task: enough to be worth a task, few enough for the second-level cache.
-const CHUNK: usize = 1 << 15;
+pub(super) const CHUNK: usize = 1 << 15;
 
 /// Computes `f` of the elements of some vectors of one length, for whatever instructions the machine has.
-fn map<const N: usize>(operands: [&[f32]; N], f: impl Fn([f32; N]) -> f32 + Sync) -> Vec<f32> {
+pub(super) fn map<const N: usize>(
+    operands: [&[f32]; N],
+    f: impl Fn([f32; N]) -> f32 + Copy + Sync,
+) -> Vec<f32> {
+    /// Owns `f`: behind a reference, what it captures might change with every result, and nothing would vectorise.
     struct Chunk<'a, F, const N: usize> {
         operands: [&'a [f32]; N],
         result: &'a mut [f32],
-        f: &'a F,
+        f: F,
     }
     impl<F: Fn([f32; N]) -> f32, const N: usize> NullaryFnOnce for Chunk<'_, F, N> {
         type Output = ();
@@ -35,7 +39,7 @@ fn map<const N: usize>(operands: [&[f32]; N], f: impl Fn([f32; N]) -> f32 + Sync
         level.run(Chunk {
             operands,
             result,
-            f: &f,
+            f,
         });
     })
 }
@@ -57,7 +61,7 @@ impl CustomOp1 for Clamped {
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let clamp = self.0;
-        let output = map([numbers((x, layout))?], |[x]| clamp.value(x));
+        let output = map([numbers((x, layout))?], move |[x]| clamp.value(x));
         result(output, layout.dims())
     }
 
@@ -94,7 +98,7 @@ impl CustomOp2 for ClampGradient {
         let operands = [numbers((output, l1))?, numbers((gradient, l2))?];
         let gradient = map(
             operands,
-            |[y, gradient]| if clamp.passes(y) { gradient } else { 0.0 },
+            move |[y, gradient]| if clamp.passes(y) { gradient } else { 0.0 },
         );
         result(gradient, l1.dims())
     }
@@ -126,7 +130,7 @@ impl CustomOp2 for Added {
         l2: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let clamp = self.0;
-        let sum = map([numbers((a, l1))?, numbers((b, l2))?], |[a, b]| {
+        let sum = map([numbers((a, l1))?, numbers((b, l2))?], move |[a, b]| {
             clamp.value(a + b)
         });
         result(sum, l1.dims())

@@ -9,25 +9,43 @@
 //!
 //! No result depends on the number of threads: work is cut by shape alone wherever cutting changes the order of a sum.
 
+mod affine;
+mod attention;
 mod clamp;
 mod conv;
 mod dot;
 mod elementwise;
+mod exp;
+mod gelu;
+mod lanes;
+mod layer_norm;
+mod linear;
+mod matrix;
 mod product;
 mod scratch;
 mod simd;
+mod softmax;
 mod storage;
 mod sums;
 mod transpose;
 
+pub use affine::scale_and_shift;
+pub use attention::attention;
 pub use clamp::Clamp;
 pub use conv::{Convolution, conv2d};
 pub use elementwise::{add, clamp};
+pub use gelu::gelu;
+pub use layer_norm::layer_norm;
+pub use linear::linear;
 pub use sums::{mean_squared_error, squared_distance};
 
+use candle_core::{DType, Tensor};
 use elementwise::clamp_gradient;
 
-/// Whether these kernels compute on such tensors: on the CPU, in f32.
-pub fn serves(tensor: &candle_core::Tensor) -> bool {
-    tensor.device().is_cpu() && tensor.dtype() == candle_core::DType::F32
+/// Whether these kernels can take a tensor: they compute on the CPU and in f32.
+pub fn serves(tensor: &Tensor) -> bool {
+    tensor.device().is_cpu() && tensor.dtype() == DType::F32
 }
+
+#[cfg(test)]
+mod testing;

@@ -1,5 +1,6 @@
 //! Sums over many numbers, added in an order that nothing but their number decides.
 
+use super::lanes;
 use super::scratch::filled;
 use super::serves;
 use super::simd::Level;
@@ -9,9 +10,6 @@ use candle_core::{
 };
 use pulp::NullaryFnOnce;
 use rayon::prelude::*;
-
-/// Partial sums that are kept side by side, whatever the machine's vectors.
-const LANES: usize = 16;
 
 /// Numbers added in single precision before they go on in double precision.
 const RUN: usize = 4096;
@@ -28,21 +26,9 @@ fn sum(level: Level, [a, b]: [&[f32]; 2], f: impl Fn(f32, f32) -> f32 + Copy) ->
 
         #[inline(always)]
         fn call(self) -> f64 {
-            let mut total = 0.0;
-            for (a, b) in self.a.chunks(RUN).zip(self.b.chunks(RUN)) {
-                let mut lanes = [0.0; LANES];
-                let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-                for (a, b) in a.iter().zip(b) {
-                    for (lane, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
-                        *lane += (self.f)(*a, *b);
-                    }
-                }
-                for (lane, (a, b)) in lanes.iter_mut().zip(a_rest.iter().zip(b_rest)) {
-                    *lane += (self.f)(*a, *b);
-                }
-                total += lanes.iter().map(|lane| f64::from(*lane)).sum::<f64>();
-            }
-            total
+            let runs = self.a.chunks(RUN).zip(self.b.chunks(RUN));
+            runs.map(|(a, b)| f64::from(lanes::sum([a, b], |[a, b]| (self.f)(a, b))))
+                .sum()
         }
     }
     level.run(Sum { a, b, f })

@@ -2,7 +2,7 @@
 
 use crate::graph::op::only;
 use crate::graph::{OpError, Operator, Shape};
-use crate::kernels::Clamp;
+use crate::kernels::{self, Clamp};
 use candle_core::{Result, Tensor};
 use serde::Serialize;
 
@@ -26,6 +26,7 @@ impl Operator for Activation {
     fn run(&self, inputs: &[&Tensor], _params: &[&Tensor]) -> Result<Tensor> {
         match self.as_clamp() {
             Some(clamp) => super::clamped(inputs[0], clamp),
+            None if kernels::serves(inputs[0]) => kernels::gelu(inputs[0]),
             None => inputs[0].gelu_erf(),
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::graph::op::only;
 use crate::graph::{OpError, Operator, Shape};
+use crate::kernels;
 use candle_core::{D, Result, Tensor};
 use serde::Serialize;
 
@@ -33,6 +34,9 @@ impl Operator for Attention {
     }
 
     fn run(&self, inputs: &[&Tensor], _params: &[&Tensor]) -> Result<Tensor> {
+        if kernels::serves(inputs[0]) {
+            return kernels::attention(inputs[0], self.heads);
+        }
         let (n, tokens, width) = inputs[0].dims3()?;
         let head = width / 3 / self.heads;
         let qkv = inputs[0].reshape((n, tokens, 3, self.heads, head))?;

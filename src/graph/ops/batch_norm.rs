@@ -3,6 +3,7 @@
 use super::{ChannelAffine, per_channel};
 use crate::graph::op::{expect_size, only};
 use crate::graph::{OpError, Operator, ParamDecl, Role, Shape};
+use crate::kernels::{self, Clamp};
 use candle_core::{DType, Result, Tensor};
 use serde::Serialize;
 
@@ -46,12 +47,21 @@ impl Operator for BatchNorm2d {
     }
 
     fn run(&self, inputs: &[&Tensor], params: &[&Tensor]) -> Result<Tensor> {
+        self.run_clamped(inputs, params, Clamp::NONE)
+    }
+
+    fn run_clamped(&self, inputs: &[&Tensor], params: &[&Tensor], clamp: Clamp) -> Result<Tensor> {
+        let x = inputs[0];
         let (scale, shift) = self.scale_and_shift(params)?;
-        let rank = inputs[0].rank();
-        let flat = |t: Tensor| per_channel(&t.to_dtype(inputs[0].dtype())?, rank);
-        inputs[0]
-            .broadcast_mul(&flat(scale)?)?
-            .broadcast_add(&flat(shift)?)
+        let (scale, shift) = (scale.to_dtype(x.dtype())?, shift.to_dtype(x.dtype())?);
+        if kernels::serves(x) {
+            return kernels::scale_and_shift(x, &scale, &shift, clamp);
+        }
+        let scaled = x.broadcast_mul(&per_channel(&scale, x.rank())?)?;
+        super::clamped(
+            &scaled.broadcast_add(&per_channel(&shift, x.rank())?)?,
+            clamp,
+        )
     }
 
     fn as_affine(&self) -> Option<&dyn ChannelAffine> {

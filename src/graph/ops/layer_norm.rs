@@ -2,6 +2,7 @@
 
 use crate::graph::op::{expect_size, only};
 use crate::graph::{OpError, Operator, ParamDecl, Role, Shape};
+use crate::kernels;
 use candle_core::{Result, Tensor};
 use serde::Serialize;
 
@@ -29,7 +30,9 @@ impl Operator for LayerNorm {
 
     fn run(&self, inputs: &[&Tensor], params: &[&Tensor]) -> Result<Tensor> {
         let eps = self.eps as f32;
-        if inputs[0].track_op() {
+        if kernels::serves(inputs[0]) {
+            kernels::layer_norm(inputs[0], params[0], params[1], eps)
+        } else if inputs[0].track_op() {
             candle_nn::ops::layer_norm_slow(inputs[0], params[0], params[1], eps)
         } else {
             candle_nn::ops::layer_norm(&inputs[0].contiguous()?, params[0], params[1], eps)

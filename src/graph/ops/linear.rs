@@ -3,6 +3,7 @@
 use super::{MatMul, weight_and_bias};
 use crate::graph::op::{Op, expect_size, only};
 use crate::graph::{OpError, Operator, ParamDecl, Shape};
+use crate::kernels;
 use candle_core::{Result, Tensor};
 use serde::Serialize;
 
@@ -39,6 +40,9 @@ impl Operator for Linear {
     }
 
     fn run(&self, inputs: &[&Tensor], params: &[&Tensor]) -> Result<Tensor> {
+        if kernels::serves(inputs[0]) {
+            return kernels::linear(inputs[0], params[0], params.get(1).copied());
+        }
         let mut dims = inputs[0].dims().to_vec();
         if let Some(features) = dims.last_mut() {
             *features = self.out_features;
