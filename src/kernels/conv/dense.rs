@@ -3,11 +3,11 @@
 use super::Geometry;
 use super::axis::{Axis, Class};
 use super::views::{Views, terms};
+use super::winograd::{Kernels, Rows, Winograd};
 use crate::kernels::Clamp;
 use crate::kernels::product::{Product, Start, Term};
 use crate::kernels::scratch::{filled, with_scratch};
 use crate::kernels::simd::Level;
-use std::ops::Range;
 
 /// Returns the outputs `[n, out, oh, ow]`.
 pub(super) fn forward(
@@ -18,31 +18,37 @@ pub(super) fn forward(
     bias: Option<&[f32]>,
     clamp: Clamp,
 ) -> Vec<f32> {
-    let kernel = shape.taps();
-    let correlation = Correlation::new(shape.inner(), &shape.y, &shape.x, |c, ky, kx| {
-        c * kernel + ky * shape.x.offsets.len() + kx
-    });
-    let (image, plane) = (
-        shape.inner() * shape.y.input * shape.x.input,
-        shape.y.output * shape.x.output,
+    let kernels = Kernels {
+        rows: shape.outer(),
+        channels: shape.inner(),
+        row_stride: shape.inner(),
+        channel_stride: 1,
+    };
+    let width = shape.x.offsets.len();
+    let correlation = Correlation::new(
+        level,
+        [&shape.y, &shape.x],
+        weight,
+        kernels,
+        shape.taps(),
+        |ky, kx| ky * width + kx,
     );
-    let cut = Cut::new(shape.batch * shape.groups, shape.outer());
-    cut.filled(plane, |pieces, output| {
-        with_scratch([correlation.scratch()], |[views]| {
-            views.fill(0.0);
-            for (piece, output) in pieces.zip(output.chunks_exact_mut(cut.rows * plane)) {
-                let first = cut.first_row(piece, shape.groups);
-                let left = Left {
-                    weight: &weight[first * shape.inner() * kernel..],
-                    row_stride: shape.inner() * kernel,
-                    rows: cut.rows,
-                    bias: bias.map(|bias| &bias[first..first + cut.rows]),
-                    clamp,
-                };
-                let input = &input[cut.image(piece) * image..][..image];
-                correlation.run(level, input, left, views, output);
-            }
-        });
+    let cut = Cut::new(shape.batch, shape.groups, shape.outer());
+    let plane = shape.y.output * shape.x.output;
+    cut.filled(plane, correlation.images(), |piece, output| {
+        let first = piece.group * shape.outer() + piece.row;
+        let rows = Rows {
+            kernel: first * shape.inner(),
+            count: cut.rows,
+            bias: bias.map(|bias| &bias[first..first + cut.rows]),
+            clamp,
+        };
+        correlation.run(
+            level,
+            piece.images(input, &correlation, shape.groups),
+            rows,
+            output,
+        );
     })
 }
 
@@ -53,106 +59,127 @@ pub(super) fn input_gradient(
     weight: &[f32],
     gradient: &[f32],
 ) -> Vec<f32> {
-    let ways: Vec<Way> = shape
-        .y
-        .backward()
-        .into_iter()
-        .flat_map(|y| shape.x.backward().into_iter().map(move |x| (y.clone(), x)))
-        .map(|(y, x)| Way { y, x })
-        .collect();
-    let kernel = shape.taps();
-    let (plane, image) = (
-        shape.y.input * shape.x.input,
-        shape.outer() * shape.y.output * shape.x.output,
-    );
-    let cut = Cut::new(shape.batch * shape.groups, shape.inner());
-    let correlations: Vec<Correlation<'_>> = ways
-        .iter()
-        .map(|Way { y, x }| {
-            Correlation::new(shape.outer(), &y.axis, &x.axis, |o, ky, kx| {
-                let tap = y.taps[ky] * shape.x.offsets.len() + x.taps[kx];
-                o * shape.inner() * kernel + tap
-            })
+    let kernels = Kernels {
+        rows: shape.inner(),
+        channels: shape.outer(),
+        row_stride: 1,
+        channel_stride: shape.inner(),
+    };
+    let width = shape.x.offsets.len();
+    let ways = shape.y.backward().into_iter();
+    let ways = ways.flat_map(|y| shape.x.backward().into_iter().map(move |x| (y.clone(), x)));
+    let ways: Vec<Way> = ways
+        .map(|(y, x)| {
+            let tap = |ky: usize, kx: usize| y.taps[ky] * width + x.taps[kx];
+            let correlation = Correlation::new(
+                level,
+                [&y.axis, &x.axis],
+                weight,
+                kernels,
+                shape.taps(),
+                tap,
+            );
+            Way { y, x, correlation }
         })
         .collect();
-    cut.filled(plane, |pieces, result| {
-        for (way, correlation) in ways.iter().zip(&correlations) {
-            let part = if ways.len() > 1 {
-                cut.rows * way.size()
+    let cut = Cut::new(shape.batch, shape.groups, shape.inner());
+    let plane = shape.y.input * shape.x.input;
+    let images = ways.iter().map(|way| way.correlation.images()).max();
+    cut.filled(plane, images.unwrap_or(1), |piece, result| {
+        let rows = Rows {
+            // The kernels of a group lie together, and rows are channels of the input.
+            kernel: piece.group * shape.outer() * shape.inner() + piece.row,
+            count: cut.rows,
+            bias: None,
+            clamp: Clamp::NONE,
+        };
+        for way in &ways {
+            let images = piece.images(gradient, &way.correlation, shape.groups);
+            if ways.len() == 1 {
+                way.correlation.run(level, images, rows, result);
             } else {
-                0
-            };
-            with_scratch([correlation.scratch(), part], |[views, part]| {
-                views.fill(0.0);
-                for (piece, result) in pieces
-                    .clone()
-                    .zip(result.chunks_exact_mut(cut.rows * plane))
-                {
-                    // Rows are channels of the input, and the weights of a group lie together.
-                    let group = cut.image(piece) % shape.groups * shape.outer() * shape.inner();
-                    let left = Left {
-                        weight: &weight[(group + cut.first_row(piece, 1)) * kernel..],
-                        row_stride: kernel,
-                        rows: cut.rows,
-                        bias: None,
-                        clamp: Clamp::NONE,
-                    };
-                    let gradient = &gradient[cut.image(piece) * image..][..image];
-                    if ways.len() > 1 {
-                        correlation.run(level, gradient, left, views, part);
-                        way.scatter(shape, part, result);
-                    } else {
-                        correlation.run(level, gradient, left, views, result);
-                    }
-                }
-            });
+                with_scratch([result.len() / plane * way.size()], |[part]| {
+                    way.correlation.run(level, images, rows, part);
+                    way.scatter(shape, part, result);
+                });
+            }
         }
     })
 }
 
-/// How the planes of a result are shared out among threads. An image is the channels of one group of one sample.
+/// How the planes of a result are shared out among threads.
 struct Cut {
-    images: usize,
-    /// The pieces of an image.
+    batch: usize,
+    groups: usize,
+    /// The pieces of the planes that one group makes of one image.
     pieces: usize,
     /// The planes of a piece.
     rows: usize,
 }
 
+/// Some planes of a result: so many rows of one group, for some images that follow each other.
+struct Piece {
+    image: usize,
+    count: usize,
+    group: usize,
+    row: usize,
+}
+
+impl Piece {
+    /// Returns what the group sees of the images.
+    fn images<'a>(
+        &self,
+        all: &'a [f32],
+        correlation: &Correlation<'_>,
+        groups: usize,
+    ) -> &'a [f32] {
+        let image = correlation.image();
+        &all[(self.image * groups + self.group) * image..][..self.count * image]
+    }
+}
+
 impl Cut {
-    /// Cuts `images` of `rows` planes each so that every thread has a few pieces where possible.
-    fn new(images: usize, rows: usize) -> Self {
-        let wanted = rayon::current_num_threads()
-            .div_ceil(images.max(1))
-            .min(rows);
-        let pieces = (1..=wanted)
-            .rev()
+    /// Cuts the `groups * rows` planes of each of `batch` images so that every thread has some.
+    fn new(batch: usize, groups: usize, rows: usize) -> Self {
+        let wanted = rayon::current_num_threads().div_ceil((batch * groups).max(1));
+        let pieces = (1..=wanted.min(rows)).rev();
+        let pieces = pieces
+            .into_iter()
             .find(|pieces| rows.is_multiple_of(*pieces));
         let pieces = pieces.unwrap_or(1);
         Self {
-            images,
+            batch,
+            groups,
             pieces,
             rows: rows / pieces,
         }
     }
 
-    fn image(&self, piece: usize) -> usize {
-        piece / self.pieces
-    }
-
-    /// Returns the first row of a piece, where the rows of `groups` images follow each other.
-    fn first_row(&self, piece: usize, groups: usize) -> usize {
-        piece % (self.pieces * groups) * self.rows
-    }
-
-    /// Makes planes of `plane` elements, filled by `fill(pieces, their planes)`.
-    fn filled(&self, plane: usize, fill: impl Fn(Range<usize>, &mut [f32]) + Sync) -> Vec<f32> {
-        let pieces = self.images * self.pieces;
-        let together = pieces.div_ceil(TASKS * rayon::current_num_threads()).max(1);
-        let size = self.rows * plane;
-        filled(pieces * size, together * size, |task, planes| {
-            let first = task * together;
-            fill(first..pieces.min(first + together), planes);
+    /// Makes planes of `plane` elements, filled by `fill(piece, its planes)`, of so many images at a time where there
+    /// are enough.
+    fn filled(
+        &self,
+        plane: usize,
+        images: usize,
+        fill: impl Fn(&Piece, &mut [f32]) + Sync,
+    ) -> Vec<f32> {
+        let (pieces, size) = (self.groups * self.pieces, self.rows * plane);
+        let total = self.batch * pieces;
+        let share = |tasks: usize| total.div_ceil(tasks * rayon::current_num_threads());
+        let task = share(TASKS).max(images.min(share(1))).max(1);
+        filled(total * size, task * size, |index, planes| {
+            // Only whole images follow each other in the result.
+            let together = if pieces == 1 { task } else { 1 };
+            for (offset, planes) in planes.chunks_mut((together * size).max(1)).enumerate() {
+                let piece = index * task + offset * together;
+                let piece = Piece {
+                    image: piece / pieces,
+                    count: planes.len() / size,
+                    group: piece % pieces / self.pieces,
+                    row: piece % self.pieces * self.rows,
+                };
+                fill(&piece, planes);
+            }
         })
     }
 }
@@ -161,12 +188,13 @@ impl Cut {
 const TASKS: usize = 4;
 
 /// The inputs of one class in both directions.
-struct Way {
+struct Way<'a> {
     y: Class,
     x: Class,
+    correlation: Correlation<'a>,
 }
 
-impl Way {
+impl Way<'_> {
     /// Returns the elements of a plane of this class.
     fn size(&self) -> usize {
         self.y.axis.output * self.x.axis.output
@@ -195,85 +223,94 @@ impl Way {
     }
 }
 
-/// The weights' side of a correlation.
-#[derive(Clone, Copy)]
-struct Left<'a> {
-    weight: &'a [f32],
-    row_stride: usize,
-    rows: usize,
-    bias: Option<&'a [f32]>,
-    clamp: Clamp,
-}
-
-/// A correlation of one image, prepared once for all images.
+/// A correlation, prepared once for all images.
 struct Correlation<'a> {
-    output: (usize, usize),
-    views: Option<Views<'a>>,
+    weight: &'a [f32],
+    kernels: Kernels,
+    /// The elements of a kernel.
+    taps: usize,
+    plane: usize,
+    output: [usize; 2],
+    views: Option<Views>,
     terms: Vec<Term>,
+    winograd: Option<Winograd>,
 }
 
 impl<'a> Correlation<'a> {
+    /// Prepares the correlation with some kernels of `weight`. `tap` says which of a kernel's `taps` elements a pair of
+    /// taps is.
     fn new(
-        channels: usize,
-        y: &'a Axis,
-        x: &'a Axis,
-        weight: impl Fn(usize, usize, usize) -> usize,
+        level: Level,
+        [y, x]: [&Axis; 2],
+        weight: &'a [f32],
+        kernels: Kernels,
+        taps: usize,
+        tap: impl Fn(usize, usize) -> usize,
     ) -> Self {
-        let views = Views::new(channels, y, x);
-        let terms = terms(views.as_ref(), channels, y, x, weight);
+        let views = Views::new(kernels.channels, y, x);
+        let element = |c: usize, ky, kx| c * kernels.channel_stride * taps + tap(ky, kx);
         Self {
-            output: (y.output, x.output),
+            weight,
+            kernels,
+            taps,
+            plane: y.input * x.input,
+            output: [y.output, x.output],
+            terms: terms(views.as_ref(), kernels.channels, y, x, element),
             views,
-            terms,
+            winograd: Winograd::new(level, [y, x], weight, kernels, tap),
         }
     }
 
-    /// Returns the elements of the views that [`Self::run`] needs, zero at first.
-    fn scratch(&self) -> usize {
-        self.views.as_ref().map_or(0, Views::len)
+    /// Returns the elements of an image.
+    fn image(&self) -> usize {
+        self.kernels.channels * self.plane
     }
 
-    /// Computes the planes `output` of all rows of `left`.
-    fn run(
-        &self,
-        level: Level,
-        image: &[f32],
-        left: Left<'_>,
-        buffer: &mut [f32],
-        output: &mut [f32],
-    ) {
-        let (height, width) = self.output;
+    /// Returns how many images [`Self::run`] had best be given at once.
+    fn images(&self) -> usize {
+        self.winograd.as_ref().map_or(1, Winograd::images)
+    }
+
+    /// Computes the planes `output` of `rows` of some images, one image after the other.
+    fn run(&self, level: Level, images: &[f32], rows: Rows<'_>, output: &mut [f32]) {
+        let [height, width] = self.output;
         if height * width == 0 {
             return;
         }
-        let Some(views) = self.views.as_ref().filter(|_| !self.terms.is_empty()) else {
-            return self.product(level, image, left, 0..height, output);
-        };
-        for band in views.bands() {
-            views.fill(level, image, &band, buffer);
-            let output = &mut output[views.pixels(&band).start..];
-            self.product(level, buffer, left, band, output);
+        if let Some(winograd) = &self.winograd {
+            return winograd.run(level, images, rows, output);
         }
+        let views = self.views.as_ref().filter(|_| !self.terms.is_empty());
+        with_scratch([views.map_or(0, Views::len)], |[buffer]| {
+            buffer.fill(0.0);
+            let images = images.chunks_exact(self.image());
+            for (image, output) in images.zip(output.chunks_exact_mut(rows.count * height * width))
+            {
+                let Some(views) = views else {
+                    self.product(level, image, rows, height, output);
+                    continue;
+                };
+                for band in views.bands() {
+                    views.fill(level, image, &band, buffer);
+                    let output = &mut output[views.pixels(&band).start..];
+                    self.product(level, buffer, rows, band.len(), output);
+                }
+            }
+        });
     }
 
-    fn product(
-        &self,
-        level: Level,
-        b: &[f32],
-        left: Left<'_>,
-        band: Range<usize>,
-        output: &mut [f32],
-    ) {
-        let (height, width) = self.output;
+    /// Computes some lines of the planes of `rows`.
+    fn product(&self, level: Level, b: &[f32], rows: Rows<'_>, lines: usize, output: &mut [f32]) {
+        let [height, width] = self.output;
         let product = Product {
-            a: left.weight,
-            row_stride: left.row_stride,
+            a: &self.weight[rows.kernel * self.taps..],
+            row_stride: self.kernels.row_stride * self.taps,
             b,
             terms: &self.terms,
-            rows: left.rows,
-            columns: band.len() * width,
-            start: left.bias.map_or(Start::Zero, Start::Rows),
-            clamp: left.clamp,
+            rows: rows.count,
+            columns: lines * width,
+            start: rows.bias.map_or(Start::Zero, Start::Rows),
+            clamp: rows.clamp,
         };
         product.run(level, output, height * width);
     }

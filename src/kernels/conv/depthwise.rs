@@ -49,7 +49,7 @@ pub(super) fn weight_gradient(
 /// Adds what one plane contributes.
 fn add(
     level: Level,
-    views: Option<&Views<'_>>,
+    views: Option<&Views>,
     terms: &[Term],
     gradient: &[f32],
     image: &[f32],

@@ -6,6 +6,7 @@ mod depthwise;
 mod op;
 mod views;
 mod weight;
+mod winograd;
 
 pub use op::{Convolution, conv2d};
 

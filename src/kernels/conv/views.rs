@@ -11,16 +11,18 @@ use std::ops::Range;
 
 /// The layout of the views of one image's channels, a band of output rows at a time.
 #[derive(Debug)]
-pub(super) struct Views<'a> {
+pub(super) struct Views {
     channels: usize,
-    y: &'a Axis,
-    x: &'a Axis,
+    y: Axis,
+    x: Axis,
     phases: Vec<Phase>,
     /// Output rows a band.
     band: usize,
     /// Elements from one view to the next.
     size: usize,
-    /// For each horizontal tap: the pixels of some rows that it sees, as bit masks.
+    /// The outputs of a row for which each horizontal tap sees a pixel.
+    seen: Vec<Range<usize>>,
+    /// The same as bit masks over some rows, where whole rows are copied.
     masks: Vec<Vec<u32>>,
 }
 
@@ -42,45 +44,64 @@ const BYTES: usize = 128 * 1024;
 /// The fewest output pixels of a band, for the product to be worth it.
 const PIXELS: usize = 192;
 
-impl<'a> Views<'a> {
+impl Views {
     /// Lays out the views; nothing where the image itself serves.
-    pub(super) fn new(channels: usize, y: &'a Axis, x: &'a Axis) -> Option<Self> {
+    pub(super) fn new(channels: usize, y: &Axis, x: &Axis) -> Option<Self> {
         let identity =
             |axis: &Axis| axis.step == 1 && axis.offsets == [0] && axis.input == axis.output;
         // Planes a multiple of 1 KiB apart would fight for the same few lines of the first-level cache.
         if identity(y) && identity(x) && !(y.input * x.input).is_multiple_of(256) {
             return None;
         }
-        let mut views = Self {
+        let phases = phases(y);
+        let rows: usize = phases.iter().map(|p| p.span() + 1).sum();
+        let row_bytes = channels * x.offsets.len() * x.output * size_of::<f32>();
+        let fit = (BYTES / row_bytes.max(1)).saturating_sub(rows) / phases.len().max(1);
+        let least = PIXELS.div_ceil(x.output.max(1));
+        let (y, x) = (y.clone(), x.clone());
+        Some(Self::banded(channels, y, x, fit.max(least)))
+    }
+
+    /// Lays out the views for bands of so many rows, if there are as many.
+    pub(super) fn banded(channels: usize, y: Axis, x: Axis, band: usize) -> Self {
+        let band = band.clamp(1, y.output.max(1));
+        let mut phases = phases(&y);
+        let mut start = 0;
+        for phase in &mut phases {
+            phase.start = start;
+            start += (band + phase.span()) * x.output;
+        }
+        let seen: Vec<Range<usize>> = (0..x.offsets.len()).map(|kx| x.seen(kx)).collect();
+        let mut masks = Vec::new();
+        if flat(&y, &x) {
+            let rows = phases.iter().map(|p| band + p.span()).max();
+            let mask = |seen| mask(seen, x.output, rows.unwrap_or(0));
+            masks.extend(seen.iter().map(mask));
+        }
+        Self {
             channels,
             y,
             x,
-            phases: phases(y),
-            band: y.output,
-            size: 0,
-            masks: Vec::new(),
-        };
-        let rows: usize = views.phases.iter().map(|p| p.span() + 1).sum();
-        let row_bytes = channels * x.offsets.len() * x.output * size_of::<f32>();
-        let fit = (BYTES / row_bytes.max(1)).saturating_sub(rows) / views.phases.len().max(1);
-        let least = PIXELS.div_ceil(x.output.max(1));
-        views.band = fit.max(least).clamp(1, y.output.max(1));
-        let mut start = 0;
-        for phase in &mut views.phases {
-            phase.start = start;
-            start += (views.band + phase.span()) * x.output;
+            phases,
+            band,
+            size: if start.is_multiple_of(256) {
+                start + 16
+            } else {
+                start
+            },
+            seen,
+            masks,
         }
-        if flat(y, x) {
-            let rows = views.phases.iter().map(|p| views.band + p.span()).max();
-            let masks = |kx| mask(&x.seen(kx), x.output, rows.unwrap_or(0));
-            views.masks = (0..x.offsets.len()).map(masks).collect();
-        }
-        views.size = if start.is_multiple_of(256) {
-            start + 16
-        } else {
-            start
-        };
-        Some(views)
+    }
+
+    /// Returns the elements of a plane of the image.
+    pub(super) fn plane(&self) -> usize {
+        self.y.input * self.x.input
+    }
+
+    /// Returns the output rows of a band.
+    pub(super) fn band(&self) -> usize {
+        self.band
     }
 
     /// Returns the elements that a band takes.
@@ -126,7 +147,7 @@ impl<'a> Views<'a> {
     /// Fills the rows of one phase, the first of them `row` steps down.
     #[inline(always)]
     fn fill_phase(&self, image: &[f32], row: isize, first: usize, kx: usize, view: &mut [f32]) {
-        let (x, step) = (self.x, self.y.step as isize);
+        let (x, step) = (&self.x, self.y.step as isize);
         let (rows, height) = (
             view.len() / x.output,
             self.y.input as isize - first as isize,
@@ -147,14 +168,21 @@ impl<'a> Views<'a> {
         if let Some(mask) = self.masks.get(kx) {
             shifted(&image[from..], x.offsets[kx], mask, view);
         } else {
-            sampled(image, from, self.y.step * x.input, x, kx, view);
+            let rows = Rows {
+                image,
+                from: from as isize + x.offsets[kx],
+                stride: self.y.step * x.input,
+                step: x.step,
+                seen: &self.seen[kx],
+            };
+            rows.sample(x.output, view);
         }
     }
 }
 
 /// [`Views::fill`], for vector instructions.
 struct Fill<'a, 'b> {
-    views: &'a Views<'a>,
+    views: &'a Views,
     image: &'a [f32],
     band: &'a Range<usize>,
     to: &'b mut [f32],
@@ -165,7 +193,8 @@ impl pulp::NullaryFnOnce for Fill<'_, '_> {
 
     #[inline(always)]
     fn call(self) {
-        let Views { y, x, size, .. } = *self.views;
+        let Views { y, x, size, .. } = self.views;
+        let size = *size;
         let planes = self.image.chunks_exact(y.input * x.input);
         let views = self.to.chunks_exact_mut(x.offsets.len() * size);
         for (plane, views) in planes.zip(views) {
@@ -238,49 +267,87 @@ fn shifted(image: &[f32], offset: isize, mask: &[u32], view: &mut [f32]) {
     }
 }
 
-/// Outputs that are taken at a time.
-const TOGETHER: usize = 8;
+/// What one horizontal tap sees of some rows.
+struct Rows<'a> {
+    image: &'a [f32],
+    /// What the first output of the first row looks at.
+    from: isize,
+    /// From row to row.
+    stride: usize,
+    /// From pixel to pixel.
+    step: usize,
+    /// The outputs that see a pixel.
+    seen: &'a Range<usize>,
+}
 
-/// Copies what rows of outputs see, the first of them looking at `from`.
-#[inline(always)]
-fn sampled(image: &[f32], from: usize, stride: usize, x: &Axis, kx: usize, view: &mut [f32]) {
-    let seen = x.seen(kx);
-    for (index, view) in view.chunks_exact_mut(x.output).enumerate() {
-        let first = (from + index * stride) as isize + x.offsets[kx];
-        let mut next = 0;
-        while next < x.output {
-            // The last few are taken again rather than one by one.
-            let start = next.min(x.output.saturating_sub(TOGETHER));
-            let at = first + (start * x.step) as isize;
-            let pixels = usize::try_from(at)
-                .ok()
-                .and_then(|at| image.get(at..at + 2 * TOGETHER));
-            match (x.step, pixels, view[start..].first_chunk_mut::<TOGETHER>()) {
-                (1, Some(pixels), Some(view)) => view.copy_from_slice(&pixels[..TOGETHER]),
-                (2, Some(pixels), Some(view)) => *view = std::array::from_fn(|i| pixels[2 * i]),
-                _ => {
-                    for (view, at) in view[start..]
-                        .iter_mut()
-                        .take(TOGETHER)
-                        .zip((at..).step_by(x.step))
-                    {
-                        let pixel = usize::try_from(at).ok().and_then(|at| image.get(at));
-                        *view = pixel.copied().unwrap_or(0.0);
-                    }
+impl Rows<'_> {
+    /// Copies what rows of `width` outputs see.
+    #[inline(always)]
+    fn sample(&self, width: usize, view: &mut [f32]) {
+        match (self.step, width) {
+            (1, 8..) => self.copy::<1, 8>(width, view),
+            (2, 16..) => self.copy::<2, 16>(width, view),
+            (2, 8..) => self.copy::<2, 8>(width, view),
+            (2, 4..) => self.copy::<2, 4>(width, view),
+            _ => {
+                for (index, view) in view.chunks_exact_mut(width).enumerate() {
+                    self.copy_slowly(index, view);
                 }
             }
-            next = start + TOGETHER;
         }
-        for column in (0..seen.start).chain(seen.end..x.output) {
-            view[column] = 0.0;
+        for column in (0..self.seen.start).chain(self.seen.end..width) {
+            for edge in view[column..].iter_mut().step_by(width) {
+                *edge = 0.0;
+            }
         }
+    }
+
+    /// Copies every `STEP`-th pixel, `N` at a time, which are no more than a row has.
+    #[inline(always)]
+    fn copy<const STEP: usize, const N: usize>(&self, width: usize, view: &mut [f32]) {
+        for (index, view) in view.chunks_exact_mut(width).enumerate() {
+            let first = self.from + (index * self.stride) as isize;
+            // Neighbouring rows may be looked at; what comes of that is cleared afterwards.
+            let pixels = usize::try_from(first).ok();
+            let pixels =
+                pixels.and_then(|first| self.image.get(first..=first + STEP * (width - 1)));
+            match pixels {
+                Some(pixels) => every::<STEP, N>(pixels, view),
+                None => self.copy_slowly(index, view),
+            }
+        }
+    }
+
+    /// Copies one row, pixel by pixel.
+    fn copy_slowly(&self, index: usize, view: &mut [f32]) {
+        let first = self.from + (index * self.stride) as isize;
+        for (view, at) in view.iter_mut().zip((first..).step_by(self.step)) {
+            let pixel = usize::try_from(at).ok().and_then(|at| self.image.get(at));
+            *view = pixel.copied().unwrap_or(0.0);
+        }
+    }
+}
+
+/// Copies every `STEP`-th pixel, `N` at a time.
+#[inline(always)]
+fn every<const STEP: usize, const N: usize>(pixels: &[f32], view: &mut [f32]) {
+    let mut next = 0;
+    while next < view.len() {
+        // The last few are taken again rather than one by one.
+        let start = next.min(view.len() - N);
+        let pixels = &pixels[STEP * start..][..=STEP * (N - 1)];
+        let view = &mut view[start..][..N];
+        for i in 0..N {
+            view[i] = pixels[STEP * i];
+        }
+        next = start + N;
     }
 }
 
 /// Returns the terms of a correlation over `views`, or over the image itself: channel by channel, tap by tap. `weight`
 /// says where a channel's weights for a pair of taps lie.
 pub(super) fn terms(
-    views: Option<&Views<'_>>,
+    views: Option<&Views>,
     channels: usize,
     y: &Axis,
     x: &Axis,
