@@ -44,6 +44,12 @@ impl CustomOp1 for Attention {
     }
 }
 
+/// Where the factors of the sums lie that make up one matrix, and its columns.
+struct Sums {
+    terms: Vec<Term>,
+    columns: usize,
+}
+
 /// How the heads of a sample lie.
 struct Heads {
     level: Level,
@@ -52,30 +58,40 @@ struct Heads {
     width: usize,
     /// The features of one.
     head: usize,
-    /// For sums over the features of a head, with one side turned over.
-    features: Vec<Term>,
+    /// The distance between the tokens of queries, keys or values.
+    packed: usize,
 }
 
 impl Heads {
     fn new(dims: &[usize], heads: usize) -> Result<Self> {
-        match dims {
-            &[_, tokens, packed] if heads > 0 && packed > 0 && packed % (3 * heads) == 0 => {
-                let head = packed / 3 / heads;
+        match *dims {
+            [_, tokens, packed] if heads > 0 && packed > 0 && packed % (3 * heads) == 0 => {
                 Ok(Self {
                     level: Level::best(),
                     tokens,
                     width: packed / 3,
-                    head,
-                    features: terms(head, 1, tokens)?,
+                    head: packed / 3 / heads,
+                    packed,
                 })
             }
             _ => bail!("queries, keys and values {dims:?} do not fall into {heads} heads"),
         }
     }
 
-    /// Returns the distance between the tokens of queries, keys or values.
-    fn packed(&self) -> usize {
-        3 * self.width
+    /// Returns sums over the features of one head, the right side turned over.
+    fn over_features(&self) -> Result<Sums> {
+        Ok(Sums {
+            terms: terms(self.head, 1, self.tokens)?,
+            columns: self.tokens,
+        })
+    }
+
+    /// Returns sums over tokens, which lie `a` and `b` elements apart.
+    fn over_tokens(&self, a: usize, b: usize) -> Result<Sums> {
+        Ok(Sums {
+            terms: terms(self.tokens, a, b)?,
+            columns: self.head,
+        })
     }
 
     /// Returns where each head's features begin.
@@ -89,91 +105,88 @@ impl Heads {
     }
 
     fn forward(&self, qkv: &[f32]) -> Result<Vec<f32>> {
-        let (tokens, width) = (self.tokens, self.width);
-        let mix = terms(tokens, 1, self.packed())?;
-        let sample = tokens * width;
-        Ok(filled(qkv.len() / 3, sample, |index, output| {
-            let qkv = &qkv[index * 3 * sample..][..3 * sample];
-            with_scratch([self.head * tokens, tokens * tokens], |[turned, scores]| {
+        let &Self {
+            tokens,
+            width,
+            packed,
+            ..
+        } = self;
+        let by_feature = self.over_features()?;
+        let mixed = self.over_tokens(1, packed)?;
+        let sizes = [self.head * tokens, tokens * tokens];
+        Ok(filled(qkv.len() / 3, tokens * width, |sample, output| {
+            let qkv = &qkv[sample * tokens * packed..][..tokens * packed];
+            with_scratch(sizes, |[turned, p]| {
                 for start in self.starts() {
-                    self.probabilities(&qkv[start..], turned, scores);
+                    self.probabilities(&by_feature, &qkv[start..], turned, p);
                     let values = &qkv[2 * width + start..];
-                    self.product([scores, values], tokens, &mix, &mut output[start..], width);
+                    self.product(&mixed, (p, tokens), values, (&mut output[start..], width));
                 }
             });
         }))
     }
 
     fn backward(&self, [qkv, gradient]: [&[f32]; 2]) -> Result<Vec<f32>> {
-        let (tokens, width, packed) = (self.tokens, self.width, self.packed());
-        let mix = terms(tokens, 1, packed)?;
-        let [from_queries, from_outputs] =
-            [packed, width].map(|stride| terms(tokens, tokens, stride));
-        let (from_queries, from_outputs) = (from_queries?, from_outputs?);
-        let sample = tokens * packed;
-        let square = tokens * tokens;
-        Ok(filled(qkv.len(), sample, |index, result| {
-            let qkv = &qkv[index * sample..][..sample];
-            let gradient = &gradient[index * tokens * width..][..tokens * width];
-            with_scratch(
-                [self.head * tokens, square, square],
-                |[turned, p, scores]| {
-                    for start in self.starts() {
-                        let [queries, keys, values] =
-                            [0, width, 2 * width].map(|part| part + start);
-                        let gradient = &gradient[start..];
-                        self.probabilities(&qkv[start..], turned, p);
-                        let to = &mut result[values..];
-                        self.product([p, gradient], 1, &from_outputs, to, packed);
-                        self.turn(&qkv[values..], turned);
-                        self.product([gradient, turned], width, &self.features, scores, tokens);
-                        softmax_gradient(self.level, p, scores, tokens, self.scale());
-                        let to = &mut result[queries..];
-                        self.product([scores, &qkv[keys..]], tokens, &mix, to, packed);
-                        let to = &mut result[keys..];
-                        self.product([scores, &qkv[queries..]], 1, &from_queries, to, packed);
-                    }
-                },
-            );
+        let &Self {
+            tokens,
+            width,
+            packed,
+            ..
+        } = self;
+        let by_feature = self.over_features()?;
+        let by_key = self.over_tokens(1, packed)?;
+        let by_query = self.over_tokens(tokens, packed)?;
+        let by_output = self.over_tokens(tokens, width)?;
+        let sizes = [self.head * tokens, tokens * tokens, tokens * tokens];
+        Ok(filled(qkv.len(), tokens * packed, |sample, result| {
+            let qkv = &qkv[sample * tokens * packed..][..tokens * packed];
+            let gradient = &gradient[sample * tokens * width..][..tokens * width];
+            with_scratch(sizes, |[turned, p, scores]| {
+                for start in self.starts() {
+                    let [q, k, v] = [0, width, 2 * width].map(|part| part + start);
+                    let gradient = &gradient[start..];
+                    self.probabilities(&by_feature, &qkv[q..], turned, p);
+                    self.product(&by_output, (p, 1), gradient, (&mut result[v..], packed));
+                    self.turn(&qkv[v..], turned);
+                    self.product(&by_feature, (gradient, width), turned, (scores, tokens));
+                    softmax_gradient(self.level, p, scores, tokens, self.scale());
+                    let scores = &*scores;
+                    let (queries, keys) = (&qkv[q..], &qkv[k..]);
+                    self.product(&by_key, (scores, tokens), keys, (&mut result[q..], packed));
+                    self.product(&by_query, (scores, 1), queries, (&mut result[k..], packed));
+                }
+            });
         }))
     }
 
-    /// Computes the probabilities `[t, t]` of the head with whose queries `qkv` begins.
-    fn probabilities(&self, qkv: &[f32], turned: &mut [f32], scores: &mut [f32]) {
+    /// Computes the probabilities `p` `[t, t]` of the head with whose queries `qkv` begins.
+    fn probabilities(&self, by_feature: &Sums, qkv: &[f32], turned: &mut [f32], p: &mut [f32]) {
         self.turn(&qkv[self.width..], turned);
-        let stride = self.packed();
-        self.product([qkv, turned], stride, &self.features, scores, self.tokens);
-        softmax(self.level, scores, self.tokens, self.scale());
+        self.product(by_feature, (qkv, self.packed), turned, (p, self.tokens));
+        softmax(self.level, p, self.tokens, self.scale());
     }
 
-    /// Turns over one head of keys or values.
+    /// Turns over the keys or values of a head.
     fn turn(&self, from: &[f32], turned: &mut [f32]) {
         let (tokens, head) = (self.tokens, self.head);
-        transpose(self.level, from, self.packed(), tokens, head, turned);
+        transpose(self.level, from, self.packed, tokens, head, turned);
     }
 
-    /// Computes `c`, a row a token and as many columns as the right side's terms leave: tokens for sums over features,
-    /// features for sums over tokens.
+    /// Computes `c`, a row a token; the left side and `c` come with the distance between their rows.
     fn product(
         &self,
-        [a, b]: [&[f32]; 2],
-        row_stride: usize,
-        terms: &[Term],
-        c: &mut [f32],
-        stride: usize,
+        sums: &Sums,
+        (a, row_stride): (&[f32], usize),
+        b: &[f32],
+        (c, stride): (&mut [f32], usize),
     ) {
-        let over_features = std::ptr::eq(terms, self.features.as_slice());
         let product = Product {
             a,
             row_stride,
             b,
-            terms,
+            terms: &sums.terms,
             rows: self.tokens,
-            columns: if over_features {
-                self.tokens
-            } else {
-                self.head
-            },
+            columns: sums.columns,
             start: Start::Zero,
             clamp: Clamp::NONE,
         };

@@ -33,7 +33,10 @@ pub(super) fn exp(x: f32) -> f32 {
         power = power * rest + coefficient;
     }
     // In two steps, for 2^128 and the powers below 2^-126 are not numbers of one.
-    let exponent = (rounded.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
+    let exponent = rounded
+        .to_bits()
+        .wrapping_sub(ROUND.to_bits())
+        .cast_signed();
     let half = exponent >> 1;
     power * two_to(half) * two_to(exponent.wrapping_sub(half))
 }

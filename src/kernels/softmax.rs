@@ -77,3 +77,31 @@ impl NullaryFnOnce for Backward<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vector_widths_change_no_bit() {
+        for width in [1, 15, 16, 197] {
+            let noise = |seed: usize| -> Vec<f32> {
+                let value = |i: usize| ((i * 7919 + seed) % 1013) as f32 / 99.0 - 5.0;
+                (0..3 * width).map(value).collect()
+            };
+            let outcome = |level| {
+                let (mut p, mut gradient) = (noise(1), noise(2));
+                softmax(level, &mut p, width, 0.7);
+                softmax_gradient(level, &p, &mut gradient, width, 0.7);
+                (p, gradient)
+            };
+            let expected = outcome(Level::Portable);
+            for row in expected.0.chunks(width) {
+                assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+            }
+            for level in Level::all() {
+                assert_eq!(outcome(level), expected, "{width}, {level:?}");
+            }
+        }
+    }
+}
