@@ -1,11 +1,9 @@
 //! Channels scaled and shifted: what batch normalisation is at inference.
 
-use super::elementwise::CHUNK;
-use super::lanes::sum;
-use super::matrix::column_sums;
 use super::scratch::filled;
 use super::simd::Level;
 use super::storage::{numbers, result, tensor, with_numbers};
+use super::sums::{channel_sums, planes_a_task};
 use super::{Clamp, clamp_gradient};
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use pulp::NullaryFnOnce;
@@ -95,11 +93,6 @@ fn plane(x: &[usize], scale: &[usize], shift: &[usize]) -> Result<usize> {
     }
 }
 
-/// Returns how many planes make a task.
-fn planes_a_task(plane: usize) -> usize {
-    (CHUNK / plane.max(1)).max(1)
-}
-
 fn moved(x: &[f32], scale: &[f32], shift: &[f32], plane: usize, clamp: Clamp) -> Vec<f32> {
     let (level, task) = (Level::best(), planes_a_task(plane));
     filled(x.len(), task * plane, |index, y| {
@@ -141,43 +134,6 @@ impl NullaryFnOnce for Moved<'_> {
             }
         }
     }
-}
-
-/// Sums `f` of the elements of each channel: over each plane, then over samples.
-fn channel_sums<const N: usize>(
-    operands: [&[f32]; N],
-    f: impl Fn([f32; N]) -> f32 + Sync,
-    plane: usize,
-    channels: usize,
-) -> Result<Vec<f32>> {
-    struct Sums<'a, F, const N: usize> {
-        operands: [&'a [f32]; N],
-        f: &'a F,
-        plane: usize,
-        result: &'a mut [f32],
-    }
-    impl<F: Fn([f32; N]) -> f32, const N: usize> NullaryFnOnce for Sums<'_, F, N> {
-        type Output = ();
-
-        #[inline(always)]
-        fn call(self) {
-            for (index, result) in self.result.iter_mut().enumerate() {
-                let first = index * self.plane;
-                *result = sum(self.operands.map(|o| &o[first..][..self.plane]), self.f);
-            }
-        }
-    }
-    let (level, task) = (Level::best(), planes_a_task(plane));
-    let planes = operands[0].len() / plane.max(1);
-    let sums = filled(planes, task, |index, result| {
-        level.run(Sums {
-            operands: operands.map(|operand| &operand[index * task * plane..]),
-            f: &f,
-            plane,
-            result,
-        });
-    });
-    column_sums(level, &sums, channels)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::Clamp;
 use super::scratch::filled;
 use super::simd::Level;
-use super::storage::{numbers, result};
+use super::storage::{numbers, result, tensor, with_numbers};
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use pulp::NullaryFnOnce;
 
@@ -75,33 +75,12 @@ pub(super) fn clamp_gradient(output: &Tensor, gradient: &Tensor, clamp: Clamp) -
     if clamp == Clamp::NONE {
         return Ok(gradient.clone());
     }
-    output
-        .contiguous()?
-        .apply_op2_no_bwd(&gradient.contiguous()?, &ClampGradient(clamp))
-}
-
-struct ClampGradient(Clamp);
-
-impl CustomOp2 for ClampGradient {
-    fn name(&self) -> &'static str {
-        "clamp-gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        output: &CpuStorage,
-        l1: &Layout,
-        gradient: &CpuStorage,
-        l2: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let clamp = self.0;
-        let operands = [numbers((output, l1))?, numbers((gradient, l2))?];
-        let gradient = map(
-            operands,
-            move |[y, gradient]| if clamp.passes(y) { gradient } else { 0.0 },
-        );
-        result(gradient, l1.dims())
-    }
+    let operands = [&output.contiguous()?, &gradient.contiguous()?];
+    let before = with_numbers(operands, |operands| {
+        let passed = move |[y, gradient]: [f32; 2]| if clamp.passes(y) { gradient } else { 0.0 };
+        Ok(map(operands, passed))
+    });
+    tensor(before?, output.dims())
 }
 
 /// Adds two tensors of one shape, and clamps the sum.
@@ -146,28 +125,5 @@ impl CustomOp2 for Added {
         let gradient = clamp_gradient(output, gradient, self.0)?;
         let to = |operand: &Tensor| operand.track_op().then(|| gradient.clone());
         Ok((to(a), to(b)))
-    }
-}
-
-/// The difference of two tensors, scaled.
-pub(super) struct ScaledGap(pub(super) f32);
-
-impl CustomOp2 for ScaledGap {
-    fn name(&self) -> &'static str {
-        "scaled-gap"
-    }
-
-    fn cpu_fwd(
-        &self,
-        a: &CpuStorage,
-        l1: &Layout,
-        b: &CpuStorage,
-        l2: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let scale = self.0;
-        let gap = map([numbers((a, l1))?, numbers((b, l2))?], |[a, b]| {
-            (a - b) * scale
-        });
-        result(gap, l1.dims())
     }
 }

@@ -1,13 +1,12 @@
 //! Sums over many numbers, added in an order that nothing but their number decides.
 
-use super::lanes;
+use super::elementwise::{CHUNK, map};
+use super::matrix::column_sums;
 use super::scratch::filled;
-use super::serves;
 use super::simd::Level;
-use super::storage::{numbers, result};
-use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Storage, Tensor, bail,
-};
+use super::storage::{numbers, result, tensor, with_numbers};
+use super::{lanes, serves};
+use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor, bail};
 use pulp::NullaryFnOnce;
 use rayon::prelude::*;
 
@@ -34,63 +33,69 @@ fn sum(level: Level, [a, b]: [&[f32]; 2], f: impl Fn(f32, f32) -> f32 + Copy) ->
     level.run(Sum { a, b, f })
 }
 
-/// Returns the sum of every channel of `[n, c, ...]`: `[c]`.
-pub(super) fn channel_sums(x: &Tensor) -> Result<Tensor> {
-    x.contiguous()?.apply_op1_no_bwd(&ChannelSums)
+/// Returns how many planes make a task.
+pub(super) fn planes_a_task(plane: usize) -> usize {
+    (CHUNK / plane.max(1)).max(1)
 }
 
-struct ChannelSums;
-
-impl CustomOp1 for ChannelSums {
-    fn name(&self) -> &'static str {
-        "channel-sums"
+/// Sums `f` of the elements of each channel: over each plane, then over samples.
+pub(super) fn channel_sums<const N: usize>(
+    operands: [&[f32]; N],
+    f: impl Fn([f32; N]) -> f32 + Sync,
+    plane: usize,
+    channels: usize,
+) -> Result<Vec<f32>> {
+    struct Sums<'a, F, const N: usize> {
+        operands: [&'a [f32]; N],
+        f: &'a F,
+        plane: usize,
+        result: &'a mut [f32],
     }
+    impl<F: Fn([f32; N]) -> f32, const N: usize> NullaryFnOnce for Sums<'_, F, N> {
+        type Output = ();
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let &[batch, channels, ref rest @ ..] = layout.dims() else {
-            bail!("no channels in {:?}", layout.dims());
-        };
-        let (numbers, plane) = (numbers((x, layout))?, rest.iter().product::<usize>());
-        let level = Level::best();
-        let sums = filled(channels, 1, |channel, result| {
-            let plane_of =
-                |sample: usize| &numbers[(sample * channels + channel) * plane..][..plane];
-            let sums = (0..batch).map(|sample| sum(level, [plane_of(sample); 2], |x, _| x));
-            result[0] = sums.sum::<f64>() as f32;
+        #[inline(always)]
+        fn call(self) {
+            for (index, result) in self.result.iter_mut().enumerate() {
+                let first = index * self.plane;
+                *result = lanes::sum(self.operands.map(|o| &o[first..][..self.plane]), self.f);
+            }
+        }
+    }
+    let (level, task) = (Level::best(), planes_a_task(plane));
+    let planes = operands[0].len() / plane.max(1);
+    let sums = filled(planes, task, |index, result| {
+        level.run(Sums {
+            operands: operands.map(|operand| &operand[index * task * plane..]),
+            f: &f,
+            plane,
+            result,
         });
-        result(sums, &[channels])
-    }
+    });
+    column_sums(level, &sums, channels)
 }
-
-/// Elements whose squared errors are summed by one task.
-const CHUNK: usize = 1 << 15;
 
 /// Returns the sum of the squared differences of two tensors of one shape, on any device.
 ///
 /// # Errors
 /// Shapes that differ.
 pub fn squared_distance(a: &Tensor, b: &Tensor) -> Result<f64> {
-    if serves(a) {
-        let (a, b) = (a.contiguous()?, b.contiguous()?);
-        let ((a, l1), (b, l2)) = (a.storage_and_layout(), b.storage_and_layout());
-        if let (Storage::Cpu(a), Storage::Cpu(b)) = (&*a, &*b) {
-            return distance((a, l1), (b, l2));
-        }
+    if serves(a) && a.dims() == b.dims() {
+        return with_numbers([&a.contiguous()?, &b.contiguous()?], |numbers| {
+            Ok(distance(numbers))
+        });
     }
     let gap = (a - b)?.sqr()?.to_dtype(DType::F64)?;
     gap.sum_all()?.to_scalar()
 }
 
-fn distance(a: (&CpuStorage, &Layout), b: (&CpuStorage, &Layout)) -> Result<f64> {
-    if a.1.dims() != b.1.dims() {
-        bail!("{:?} and {:?} differ", a.1.dims(), b.1.dims());
-    }
-    let (a, b, level) = (numbers(a)?, numbers(b)?, Level::best());
+fn distance([a, b]: [&[f32]; 2]) -> f64 {
+    let level = Level::best();
     let parts = a.par_chunks(CHUNK).zip(b.par_chunks(CHUNK));
     let parts: Vec<f64> = parts
         .map(|(a, b)| sum(level, [a, b], |a, b| (a - b) * (a - b)))
         .collect();
-    Ok(parts.iter().sum())
+    parts.iter().sum()
 }
 
 /// Returns the mean of the squared differences of `output` and `target`, on any device, with a gradient for `output`.
@@ -120,7 +125,11 @@ impl CustomOp2 for MeanSquaredError {
         b: &CpuStorage,
         l2: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let mean = distance((a, l1), (b, l2))? / l1.shape().elem_count() as f64;
+        if l1.dims() != l2.dims() {
+            bail!("{:?} and {:?} differ", l1.dims(), l2.dims());
+        }
+        let distance = distance([numbers((a, l1))?, numbers((b, l2))?]);
+        let mean = distance / l1.shape().elem_count() as f64;
         result(vec![mean as f32], &[])
     }
 
@@ -132,7 +141,10 @@ impl CustomOp2 for MeanSquaredError {
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let scale = 2.0 * gradient.to_scalar::<f32>()? / output.elem_count() as f32;
-        let gradient = output.apply_op2_no_bwd(target, &super::elementwise::ScaledGap(scale))?;
+        let gap = with_numbers([output, target], |operands| {
+            Ok(map(operands, move |[a, b]| (a - b) * scale))
+        });
+        let gradient = tensor(gap?, output.dims())?;
         Ok((Some(gradient), None))
     }
 }
@@ -143,7 +155,7 @@ mod tests {
     use candle_core::{Device, Var};
     use proptest::prelude::*;
 
-    fn tensor(numbers: &[f32]) -> Tensor {
+    fn vector(numbers: &[f32]) -> Tensor {
         Tensor::new(numbers, &Device::Cpu).unwrap()
     }
 
@@ -152,14 +164,14 @@ mod tests {
         fn distances_are_those_of_exact_arithmetic(pairs in prop::collection::vec((-9.0f32..9.0, -9.0f32..9.0), 1..9000)) {
             let (a, b): (Vec<f32>, Vec<f32>) = pairs.into_iter().unzip();
             let exact: f64 = a.iter().zip(&b).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum();
-            let found = squared_distance(&tensor(&a), &tensor(&b)).unwrap();
+            let found = squared_distance(&vector(&a), &vector(&b)).unwrap();
             prop_assert!((found - exact).abs() <= 1e-5 * exact.max(1e-3));
         }
 
         #[test]
         fn threads_change_no_bit_of_a_distance(count in 1..100_000_usize) {
             let a: Vec<f32> = (0..count).map(|i| (i * 37 % 101) as f32 / 7.0).collect();
-            let (a, b) = (tensor(&a), tensor(&vec![0.3; count]));
+            let (a, b) = (vector(&a), vector(&vec![0.3; count]));
             let with = |threads| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 pool.install(|| squared_distance(&a, &b).unwrap())
@@ -170,8 +182,8 @@ mod tests {
 
     #[test]
     fn the_gradient_is_candle_s() {
-        let output = Var::from_tensor(&tensor(&[1.0, -2.0, 0.5, 4.0])).unwrap();
-        let target = tensor(&[0.0, 1.0, 0.25, 4.0]);
+        let output = Var::from_tensor(&vector(&[1.0, -2.0, 0.5, 4.0])).unwrap();
+        let target = vector(&[0.0, 1.0, 0.25, 4.0]);
         let gradient = |loss: Tensor| {
             let gradients = (loss * 3.0).unwrap().backward().unwrap();
             gradients.get(&output).unwrap().to_vec1::<f32>().unwrap()
@@ -190,11 +202,8 @@ mod tests {
 
     #[test]
     fn channels_are_summed_over_samples_and_pixels() {
-        let x = Tensor::arange(0f32, 24.0, &Device::Cpu)
-            .unwrap()
-            .reshape((2, 3, 2, 2))
-            .unwrap();
-        let sums = channel_sums(&x).unwrap().to_vec1::<f32>().unwrap();
-        assert_eq!(sums, x.sum((0, 2, 3)).unwrap().to_vec1::<f32>().unwrap());
+        let numbers: Vec<f32> = (0..24u8).map(f32::from).collect();
+        let sums = channel_sums([&numbers], |[x]| x, 4, 3).unwrap();
+        assert_eq!(sums, [60.0, 92.0, 124.0]);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Axis, Geometry, dense, depthwise, weight};
 use crate::kernels::simd::Level;
-use crate::kernels::storage::{numbers, result};
+use crate::kernels::storage::{numbers, result, tensor, with_numbers};
 use crate::kernels::sums::channel_sums;
 use crate::kernels::{Clamp, clamp_gradient};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
@@ -126,18 +126,25 @@ impl Forward {
         output: &Tensor,
         gradient: &Tensor,
     ) -> Result<[Option<Tensor>; 3]> {
+        let level = Level::best();
+        let geometry = self.attributes.geometry(input.dims(), weight.dims())?;
         let gradient = clamp_gradient(output, &gradient.contiguous()?, self.clamp)?;
-        let op = |dims: &[usize]| Backward {
-            attributes: self.attributes,
-            dims: dims.to_vec(),
-        };
         let for_input = input.track_op().then(|| {
-            let op = InputGradient(op(input.dims()));
-            weight.apply_op2_no_bwd(&gradient, &op)
+            let numbers = with_numbers([weight, &gradient], |[weight, gradient]| {
+                Ok(dense::input_gradient(level, &geometry, weight, gradient))
+            });
+            tensor(numbers?, input.dims())
         });
         let for_weight = weight.track_op().then(|| {
-            let op = WeightGradient(op(weight.dims()));
-            input.apply_op2_no_bwd(&gradient, &op)
+            let gradient_of = if geometry.depthwise() {
+                depthwise::weight_gradient
+            } else {
+                weight::weight_gradient
+            };
+            let numbers = with_numbers([input, &gradient], |[input, gradient]| {
+                Ok(gradient_of(level, &geometry, input, gradient))
+            });
+            tensor(numbers?, weight.dims())
         });
         Ok([
             for_input.transpose()?,
@@ -201,67 +208,11 @@ impl CustomOp3 for Forward {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let [input, weight, gradient] = self.gradients(input, weight, output, gradient)?;
         let for_bias = gradient.filter(|_| bias.track_op());
-        let for_bias = for_bias.map(|gradient| channel_sums(&gradient));
+        let for_bias = for_bias.map(|gradient| {
+            let (channels, plane) = (bias.elem_count(), gradient.dims()[2..].iter().product());
+            let sums = with_numbers([&gradient], |g| channel_sums(g, |[g]| g, plane, channels));
+            tensor(sums?, bias.dims())
+        });
         Ok((input, weight, for_bias.transpose()?))
-    }
-}
-
-/// What the gradients of a convolution are computed from, besides their operands.
-#[derive(Debug)]
-struct Backward {
-    attributes: Convolution,
-    /// Of the gradient to compute.
-    dims: Vec<usize>,
-}
-
-/// The gradient of the input, from the weight and the gradient of the output.
-struct InputGradient(Backward);
-
-impl CustomOp2 for InputGradient {
-    fn name(&self) -> &'static str {
-        "conv2d-input-gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        weight: &CpuStorage,
-        l1: &Layout,
-        gradient: &CpuStorage,
-        l2: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let Backward { attributes, dims } = &self.0;
-        let geometry = attributes.geometry(dims, l1.dims())?;
-        let (weight, gradient) = (numbers((weight, l1))?, numbers((gradient, l2))?);
-        result(
-            dense::input_gradient(Level::best(), &geometry, weight, gradient),
-            dims,
-        )
-    }
-}
-
-/// The gradient of the weight, from the input and the gradient of the output.
-struct WeightGradient(Backward);
-
-impl CustomOp2 for WeightGradient {
-    fn name(&self) -> &'static str {
-        "conv2d-weight-gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        input: &CpuStorage,
-        l1: &Layout,
-        gradient: &CpuStorage,
-        l2: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let Backward { attributes, dims } = &self.0;
-        let geometry = attributes.geometry(l1.dims(), dims)?;
-        let (input, gradient) = (numbers((input, l1))?, numbers((gradient, l2))?);
-        let gradient_of = if geometry.depthwise() {
-            depthwise::weight_gradient
-        } else {
-            weight::weight_gradient
-        };
-        result(gradient_of(Level::best(), &geometry, input, gradient), dims)
     }
 }
