@@ -25,6 +25,10 @@ pub(super) const ENTRY: Technique<dyn Solver> = Technique::new(
     |params| Ok(Box::new(from_params::<Exact>(params)?)),
 );
 
+/// Rows that are summed in single precision before the sums go on in double precision. Systems are as ill-conditioned as
+/// their inputs are alike: what is rounded away here comes back as large in the solution as the ridge lets it.
+const ROWS: usize = 512;
+
 /// The parameters of the solver.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -118,12 +122,17 @@ impl<'a> Layer<'a> {
             let (inputs, target) = problem.batch(&rows)?;
             let x = self.with_constant(&self.matmul.rows(&inputs[0])?)?;
             let y = self.matmul.targets(&target)?.contiguous()?;
-            let gram = x.transpose(1, 2)?.matmul(&x)?.to_dtype(DType::F64)?;
-            let moments = y.transpose(1, 2)?.matmul(&x)?.to_dtype(DType::F64)?;
-            sums = Some(match sums {
-                Some((g, m)) => ((g + gram)?, (m + moments)?),
-                None => (gram, moments),
-            });
+            for start in (0..x.dim(1)?).step_by(ROWS) {
+                let count = ROWS.min(x.dim(1)? - start);
+                let some = |rows: &Tensor| rows.narrow(1, start, count)?.contiguous();
+                let (x, y) = (some(&x)?, some(&y)?);
+                let product = |a: &Tensor| a.transpose(1, 2)?.matmul(&x)?.to_dtype(DType::F64);
+                let (gram, moments) = (product(&x)?, product(&y)?);
+                sums = Some(match sums {
+                    Some((g, m)) => ((g + gram)?, (m + moments)?),
+                    None => (gram, moments),
+                });
+            }
         }
         let (gram, moments) = sums.ok_or_else(|| ReconstructError::Singular {
             layer: problem.unit().name.clone(),
