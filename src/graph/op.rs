@@ -2,7 +2,7 @@
 
 use super::ops::{
     Activation, Add, Attention, BatchNorm2d, ClassToken, Conv2d, GlobalAvgPool, LayerNorm, Linear,
-    OptionAShortcut, PatchTokens, PositionEmbedding, TakeToken,
+    MaxPool2d, OptionAShortcut, PatchTokens, PositionEmbedding, TakeToken,
 };
 use super::{Role, Shape};
 use crate::kernels::Clamp;
@@ -179,6 +179,7 @@ operators!(
     GlobalAvgPool,
     LayerNorm,
     Linear,
+    MaxPool2d,
     OptionAShortcut,
     PatchTokens,
     PositionEmbedding,

@@ -21,6 +21,7 @@ mod lanes;
 mod layer_norm;
 mod linear;
 mod matrix;
+mod pool;
 mod product;
 mod scratch;
 mod simd;
@@ -37,6 +38,7 @@ pub use elementwise::{add, clamp};
 pub use gelu::gelu;
 pub use layer_norm::layer_norm;
 pub use linear::linear;
+pub use pool::max_pool2d;
 pub use sums::{mean_squared_error, squared_distance};
 
 use candle_core::{DType, Tensor};

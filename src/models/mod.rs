@@ -6,6 +6,7 @@
 //! add the table to [`FAMILIES`]. Nothing else in the program knows a model's name.
 
 mod mobilenetv2;
+mod resnet;
 mod resnet_cifar;
 mod vit;
 
@@ -17,7 +18,12 @@ use serde::de::DeserializeOwned;
 /// Every family of models.
 pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
     "model family",
-    &[&resnet_cifar::FAMILY, &mobilenetv2::FAMILY, &vit::FAMILY],
+    &[
+        &resnet_cifar::FAMILY,
+        &resnet::FAMILY,
+        &mobilenetv2::FAMILY,
+        &vit::FAMILY,
+    ],
 );
 
 /// The mean and standard deviation of ImageNet's channels, with which most published checkpoints were trained.

@@ -20,6 +20,8 @@ the same network run in f64, as a measure of the rounding to expect. ``parameter
 out, and ``macs`` counts the multiply-accumulates of convolutions and linear layers for one image.
 ``prunable`` lists the convolutions and linear layers in module order.
 
+The ImageNet ResNets are torchvision's own, so that the script needs it.
+
 With --peers, the logits are also compared with those of torchvision's MobileNetV2 and of timm's
 Vision Transformer with the same weights, where these packages are installed.
 
@@ -45,6 +47,8 @@ CASES = (
     ("resnet20", 3, 32, 10),
     ("resnet32", 3, 32, 10),
     ("resnet56", 3, 32, 10),
+    ("resnet18", 3, 64, 10),
+    ("resnext50_32x4d", 3, 64, 10),
     ("mobilenetv2_x0_25", 1, 28, 10),
     ("mobilenetv2_x0_5", 3, 32, 10),
     ("mobilenet_v2", 3, 224, 1000),
@@ -92,6 +96,16 @@ def fill(model: nn.Module) -> nn.Module:
     return model.eval()
 
 
+def network(name: str, channels: int, classes: int) -> nn.Module:
+    """The network called ``name``: ours in PyTorch, or else torchvision's."""
+    try:
+        return build(name, channels, classes)
+    except KeyError:
+        import torchvision
+
+        return getattr(torchvision.models, name)(num_classes=classes)
+
+
 def count_macs(model: nn.Module, image: Tensor) -> int:
     """Multiply-accumulates of the convolutions and linear layers, counted in a forward pass."""
     total = 0
@@ -137,7 +151,7 @@ def describe(
     name: str, channels: int, size: int, classes: int, compare: bool
 ) -> Dict[str, Any]:
     """The fixture of one model."""
-    model = fill(build(name, channels, classes))
+    model = fill(network(name, channels, classes))
     inputs = torch.from_numpy(generate("input", (BATCH, channels, size, size)))
     with torch.no_grad():
         logits = model(inputs)

@@ -20,7 +20,7 @@ pub use conv2d::Conv2d;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use option_a::OptionAShortcut;
-pub use pool::GlobalAvgPool;
+pub use pool::{GlobalAvgPool, MaxPool2d};
 pub use tokens::{ClassToken, PatchTokens, PositionEmbedding, TakeToken};
 
 use crate::graph::{ParamDecl, Role};

@@ -2,20 +2,20 @@
 
 /// Output `i` sees, through tap `k`, input `step * i + offsets[k]`, or zero where there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Axis {
+pub(in crate::kernels) struct Axis {
     /// The number of inputs.
-    pub(super) input: usize,
+    pub(in crate::kernels) input: usize,
     /// The number of outputs.
-    pub(super) output: usize,
+    pub(in crate::kernels) output: usize,
     /// How far the window moves from one output to the next.
-    pub(super) step: usize,
+    pub(in crate::kernels) step: usize,
     /// Where each tap looks, before the window has moved.
-    pub(super) offsets: Vec<isize>,
+    pub(in crate::kernels) offsets: Vec<isize>,
 }
 
 impl Axis {
     /// Makes the axis of a convolution, or nothing where the window does not fit.
-    pub(super) fn new(
+    pub(in crate::kernels) fn new(
         input: usize,
         kernel: usize,
         stride: usize,
@@ -35,7 +35,7 @@ impl Axis {
     }
 
     /// Returns the first and one past the last output for which tap `k` sees an input.
-    pub(super) fn seen(&self, k: usize) -> std::ops::Range<usize> {
+    pub(in crate::kernels) fn seen(&self, k: usize) -> std::ops::Range<usize> {
         let (step, offset) = (self.step as isize, self.offsets[k]);
         let first = (-offset).max(0) + step - 1;
         let past = self.input as isize - offset + step - 1;
@@ -44,7 +44,7 @@ impl Axis {
     }
 
     /// Returns the lowest and the highest input that any tap sees, padding included.
-    pub(super) fn span(&self) -> (isize, isize) {
+    pub(in crate::kernels) fn span(&self) -> (isize, isize) {
         let lowest = self.offsets.iter().copied().min().unwrap_or(0);
         let highest = self.offsets.iter().copied().max().unwrap_or(0);
         (
@@ -55,7 +55,7 @@ impl Axis {
 
     /// Returns the way back, from gradients of outputs to gradients of inputs. The inputs fall into `step` classes, and
     /// those of one class see the same taps at the same distances.
-    pub(super) fn backward(&self) -> Vec<Class> {
+    pub(in crate::kernels) fn backward(&self) -> Vec<Class> {
         (0..self.step)
             .map(|first| {
                 let distance = |offset: &isize| first as isize - offset;
@@ -82,12 +82,12 @@ impl Axis {
 
 /// Every `step`-th input from `first` on, seen from the outputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Class {
-    pub(super) first: usize,
+pub(in crate::kernels) struct Class {
+    pub(in crate::kernels) first: usize,
     /// The taps of the convolution that reach these inputs, as many as the axis has.
-    pub(super) taps: Vec<usize>,
+    pub(in crate::kernels) taps: Vec<usize>,
     /// A correlation over the outputs that gives these inputs.
-    pub(super) axis: Axis,
+    pub(in crate::kernels) axis: Axis,
 }
 
 #[cfg(test)]

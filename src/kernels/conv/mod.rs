@@ -1,6 +1,6 @@
 //! Two-dimensional convolution with its gradients.
 
-mod axis;
+pub(super) mod axis;
 mod dense;
 mod depthwise;
 mod op;

@@ -1,0 +1,159 @@
+//! The ImageNet ResNets (He et al. 2016), wide ones (Zagoruyko and Komodakis 2016) and ResNeXts (Xie et al. 2017).
+//!
+//! Names and parameter names are torchvision's; in a bottleneck the stride is on the 3x3 convolution, as there.
+
+use super::{Architecture, IMAGENET, Table};
+use crate::graph::ops::{Activation, Add, BatchNorm2d, Conv2d, GlobalAvgPool, Linear, MaxPool2d};
+use crate::graph::{BuildError, Builder, Graph, ValueId};
+use serde::{Deserialize, Serialize};
+
+/// A stem that quarters the image, and four stages of residual blocks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ResNet {
+    in_chans: usize,
+    num_classes: usize,
+    img_size: usize,
+    /// Blocks in each stage.
+    layers: [usize; 4],
+    /// Whether blocks are 1x1, 3x3, 1x1 convolutions rather than two of 3x3.
+    bottleneck: bool,
+    /// Groups of the 3x3 convolution of a bottleneck.
+    cardinality: usize,
+    /// Its channels a group in the first stage.
+    base_width: usize,
+}
+
+const fn plain(layers: [usize; 4], bottleneck: bool) -> ResNet {
+    grouped(layers, bottleneck, 1, 64)
+}
+
+const fn grouped(
+    layers: [usize; 4],
+    bottleneck: bool,
+    cardinality: usize,
+    base_width: usize,
+) -> ResNet {
+    ResNet {
+        in_chans: 3,
+        num_classes: 1000,
+        img_size: 224,
+        layers,
+        bottleneck,
+        cardinality,
+        base_width,
+    }
+}
+
+pub(super) static FAMILY: Table<ResNet> = Table {
+    name: "resnet",
+    summary: "ResNets, wide ResNets and ResNeXts for ImageNet (He et al. 2016), names of torchvision",
+    task: "classification",
+    normalization: IMAGENET,
+    variants: &[
+        ("resnet18", plain([2, 2, 2, 2], false)),
+        ("resnet34", plain([3, 4, 6, 3], false)),
+        ("resnet50", plain([3, 4, 6, 3], true)),
+        ("resnet101", plain([3, 4, 23, 3], true)),
+        ("resnet152", plain([3, 8, 36, 3], true)),
+        ("wide_resnet50_2", grouped([3, 4, 6, 3], true, 1, 128)),
+        ("resnext50_32x4d", grouped([3, 4, 6, 3], true, 32, 4)),
+        ("resnext101_32x8d", grouped([3, 4, 23, 3], true, 32, 8)),
+    ],
+};
+
+impl Architecture for ResNet {
+    const STEM: &'static str = "conv1.weight";
+    const HEAD: &'static str = "fc.weight";
+
+    fn build(&self) -> Result<Graph, BuildError> {
+        let mut builder = Builder::new();
+        let input = builder.input("input", [self.in_chans, self.img_size, self.img_size])?;
+        let stem = Conv2d::same(self.in_chans, 64, 7).stride(2);
+        let x = conv_norm(&mut builder, "", "conv1", "bn1", stem, input)?;
+        let x = builder.add("relu", Activation::Relu, &[x])?;
+        let pool = MaxPool2d {
+            kernel: 3,
+            stride: 2,
+            padding: 1,
+        };
+        let mut x = builder.add("maxpool", pool, &[x])?;
+        let mut channels = 64;
+        for (stage, blocks) in self.layers.into_iter().enumerate() {
+            for index in 0..blocks {
+                let stride = if stage > 0 && index == 0 { 2 } else { 1 };
+                let name = format!("layer{}.{index}.", stage + 1);
+                (x, channels) =
+                    self.block(&mut builder, &name, [channels, 64 << stage, stride], x)?;
+            }
+        }
+        let x = builder.add("avgpool", GlobalAvgPool {}, &[x])?;
+        let head = Linear {
+            in_features: channels,
+            out_features: self.num_classes,
+            bias: true,
+        };
+        let output = builder.add("fc", head, &[x])?;
+        Ok(builder.finish(&[output]))
+    }
+}
+
+impl ResNet {
+    /// Adds a residual block of some planes, and returns its output and the channels of that.
+    fn block(
+        &self,
+        builder: &mut Builder,
+        name: &str,
+        [channels, planes, stride]: [usize; 3],
+        input: ValueId,
+    ) -> Result<(ValueId, usize), BuildError> {
+        let (convolutions, outputs) = if self.bottleneck {
+            let width = planes * self.base_width / 64 * self.cardinality;
+            let middle = Conv2d::same(width, width, 3)
+                .stride(stride)
+                .groups(self.cardinality);
+            let (first, last) = (
+                Conv2d::same(channels, width, 1),
+                Conv2d::same(width, 4 * planes, 1),
+            );
+            (vec![first, middle, last], 4 * planes)
+        } else {
+            let first = Conv2d::same(channels, planes, 3).stride(stride);
+            (vec![first, Conv2d::same(planes, planes, 3)], planes)
+        };
+        let mut x = input;
+        let last = convolutions.len();
+        for (number, conv) in (1..).zip(convolutions) {
+            let (conv_name, norm_name) = (format!("conv{number}"), format!("bn{number}"));
+            x = conv_norm(builder, name, &conv_name, &norm_name, conv, x)?;
+            if number < last {
+                x = builder.add(&format!("{name}relu{number}"), Activation::Relu, &[x])?;
+            }
+        }
+        let shortcut = if stride > 1 || channels != outputs {
+            let conv = Conv2d::same(channels, outputs, 1).stride(stride);
+            conv_norm(builder, name, "downsample.0", "downsample.1", conv, input)?
+        } else {
+            input
+        };
+        let x = builder.add(&format!("{name}add"), Add {}, &[x, shortcut])?;
+        let x = builder.add(&format!("{name}relu{last}"), Activation::Relu, &[x])?;
+        Ok((x, outputs))
+    }
+}
+
+fn conv_norm(
+    builder: &mut Builder,
+    prefix: &str,
+    conv_name: &str,
+    norm_name: &str,
+    conv: Conv2d,
+    input: ValueId,
+) -> Result<ValueId, BuildError> {
+    let norm = BatchNorm2d {
+        channels: conv.out_channels,
+        eps: 1e-5,
+    };
+    let x = builder.add(&format!("{prefix}{conv_name}"), conv, &[input])?;
+    builder.add(&format!("{prefix}{norm_name}"), norm, &[x])
+}
