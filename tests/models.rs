@@ -215,8 +215,8 @@ fn names_are_unique() {
 fn bad_parameters_say_why() {
     for (spec, why) in [
         (
-            "resnet21",
-            "unknown model `resnet21`, did you mean `resnet20`",
+            "resnet2O",
+            "unknown model `resnet2O`, did you mean `resnet20`",
         ),
         (
             "resnet20(depth=3)",

@@ -76,8 +76,10 @@ impl Cli {
     /// # Errors
     /// [`CliError`], which knows the exit code.
     pub fn execute(self) -> Result<(), CliError> {
+        // Among the threads that share the work: from outside, each operation would wake one and wait for it.
+        let result = rayon::scope(|_| self.dispatch());
         // Work that was stopped fails in many ways, all of which mean the same.
-        self.dispatch().map_err(|error| {
+        result.map_err(|error| {
             if interrupted() {
                 CliError::Interrupted
             } else {

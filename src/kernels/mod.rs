@@ -1,7 +1,7 @@
 //! The hot operations of networks on the CPU, as operations of candle's with gradients of their own.
 //!
 //! candle's convolution is several times slower than PyTorch's, its depthwise convolution up to a hundred times. These
-//! kernels compute in f32 on the CPU; on other devices and in other types the operators of the graph uses candle's operations.
+//! kernels compute in f32 on the CPU; on other devices and in other types the operators of the graph use candle's.
 //!
 //! Almost everything is one matrix product (`product`), whose factors may lie anywhere: convolutions, their gradients,
 //! linear layers and attention differ in where they point it. It is compiled for each instruction set that matters and

@@ -141,6 +141,8 @@ const fn tile_shape<S: Simd>(rows: usize) -> (usize, usize) {
 #[inline(always)]
 fn columns<S: Simd>(simd: S, product: &Product<'_>, c: &mut [f32], stride: usize) {
     let (lanes, (_, widest)) = (S::F32_LANES, tile_shape::<S>(product.rows));
+    // No panel is wider than all columns, so that the last one can overlap the one before.
+    let widest = widest.min((product.columns / lanes).max(1));
     for panel in even_parts(product.columns.div_ceil(lanes), widest) {
         let (vectors, first) = (panel.len(), panel.start * lanes);
         let width = vectors * lanes;

@@ -35,7 +35,8 @@ pub(super) fn forward(
     );
     let cut = Cut::new(shape.batch, shape.groups, shape.outer());
     let plane = shape.y.output * shape.x.output;
-    cut.filled(plane, correlation.images(), |piece, output| {
+    let sizes = [correlation.scratch(), correlation.images()];
+    cut.filled(plane, sizes, |piece, views, output| {
         let first = piece.group * shape.outer() + piece.row;
         let rows = Rows {
             kernel: first * shape.inner(),
@@ -43,12 +44,8 @@ pub(super) fn forward(
             bias: bias.map(|bias| &bias[first..first + cut.rows]),
             clamp,
         };
-        correlation.run(
-            level,
-            piece.images(input, &correlation, shape.groups),
-            rows,
-            output,
-        );
+        let images = piece.images(input, &correlation, shape.groups);
+        correlation.run(level, images, rows, views, output);
     })
 }
 
@@ -84,8 +81,10 @@ pub(super) fn input_gradient(
         .collect();
     let cut = Cut::new(shape.batch, shape.groups, shape.inner());
     let plane = shape.y.input * shape.x.input;
+    let scratch = ways.iter().map(|way| way.correlation.scratch()).sum();
     let images = ways.iter().map(|way| way.correlation.images()).max();
-    cut.filled(plane, images.unwrap_or(1), |piece, result| {
+    let sizes = [scratch, images.unwrap_or(1)];
+    cut.filled(plane, sizes, |piece, mut scratch, result| {
         let rows = Rows {
             // The kernels of a group lie together, and rows are channels of the input.
             kernel: piece.group * shape.outer() * shape.inner() + piece.row,
@@ -95,11 +94,13 @@ pub(super) fn input_gradient(
         };
         for way in &ways {
             let images = piece.images(gradient, &way.correlation, shape.groups);
+            let (views, rest) = scratch.split_at_mut(way.correlation.scratch());
+            scratch = rest;
             if ways.len() == 1 {
-                way.correlation.run(level, images, rows, result);
+                way.correlation.run(level, images, rows, views, result);
             } else {
                 with_scratch([result.len() / plane * way.size()], |[part]| {
-                    way.correlation.run(level, images, rows, part);
+                    way.correlation.run(level, images, rows, views, part);
                     way.scatter(shape, part, result);
                 });
             }
@@ -155,13 +156,13 @@ impl Cut {
         }
     }
 
-    /// Makes planes of `plane` elements, filled by `fill(piece, its planes)`, of so many images at a time where there
-    /// are enough.
+    /// Makes planes of `plane` elements, filled by `fill(piece, scratch, its planes)`: with so much scratch, which is zero
+    /// at first and then left as it is, and so many images at a time where there are enough.
     fn filled(
         &self,
         plane: usize,
-        images: usize,
-        fill: impl Fn(&Piece, &mut [f32]) + Sync,
+        [scratch, images]: [usize; 2],
+        fill: impl Fn(&Piece, &mut [f32], &mut [f32]) + Sync,
     ) -> Vec<f32> {
         let (pieces, size) = (self.groups * self.pieces, self.rows * plane);
         let total = self.batch * pieces;
@@ -170,16 +171,19 @@ impl Cut {
         filled(total * size, task * size, |index, planes| {
             // Only whole images follow each other in the result.
             let together = if pieces == 1 { task } else { 1 };
-            for (offset, planes) in planes.chunks_mut((together * size).max(1)).enumerate() {
-                let piece = index * task + offset * together;
-                let piece = Piece {
-                    image: piece / pieces,
-                    count: planes.len() / size,
-                    group: piece % pieces / self.pieces,
-                    row: piece % self.pieces * self.rows,
-                };
-                fill(&piece, planes);
-            }
+            with_scratch([scratch], |[scratch]| {
+                scratch.fill(0.0);
+                for (offset, planes) in planes.chunks_mut((together * size).max(1)).enumerate() {
+                    let piece = index * task + offset * together;
+                    let piece = Piece {
+                        image: piece / pieces,
+                        count: planes.len() / size,
+                        group: piece % pieces / self.pieces,
+                        row: piece % self.pieces * self.rows,
+                    };
+                    fill(&piece, scratch, planes);
+                }
+            });
         })
     }
 }
@@ -271,8 +275,21 @@ impl<'a> Correlation<'a> {
         self.winograd.as_ref().map_or(1, Winograd::images)
     }
 
+    /// Returns the elements of the views that [`Self::run`] needs, zero before the first run.
+    fn scratch(&self) -> usize {
+        let views = self.views.as_ref().filter(|_| self.winograd.is_none());
+        views.map_or(0, Views::len)
+    }
+
     /// Computes the planes `output` of `rows` of some images, one image after the other.
-    fn run(&self, level: Level, images: &[f32], rows: Rows<'_>, output: &mut [f32]) {
+    fn run(
+        &self,
+        level: Level,
+        images: &[f32],
+        rows: Rows<'_>,
+        buffer: &mut [f32],
+        output: &mut [f32],
+    ) {
         let [height, width] = self.output;
         if height * width == 0 {
             return;
@@ -281,22 +298,18 @@ impl<'a> Correlation<'a> {
             return winograd.run(level, images, rows, output);
         }
         let views = self.views.as_ref().filter(|_| !self.terms.is_empty());
-        with_scratch([views.map_or(0, Views::len)], |[buffer]| {
-            buffer.fill(0.0);
-            let images = images.chunks_exact(self.image());
-            for (image, output) in images.zip(output.chunks_exact_mut(rows.count * height * width))
-            {
-                let Some(views) = views else {
-                    self.product(level, image, rows, height, output);
-                    continue;
-                };
-                for band in views.bands() {
-                    views.fill(level, image, &band, buffer);
-                    let output = &mut output[views.pixels(&band).start..];
-                    self.product(level, buffer, rows, band.len(), output);
-                }
+        let images = images.chunks_exact(self.image());
+        for (image, output) in images.zip(output.chunks_exact_mut(rows.count * height * width)) {
+            let Some(views) = views else {
+                self.product(level, image, rows, height, output);
+                continue;
+            };
+            for band in views.bands() {
+                views.fill(level, image, &band, buffer);
+                let output = &mut output[views.pixels(&band).start..];
+                self.product(level, buffer, rows, band.len(), output);
             }
-        });
+        }
     }
 
     /// Computes some lines of the planes of `rows`.

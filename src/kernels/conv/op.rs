@@ -48,6 +48,9 @@ impl Convolution {
                 "a convolution needs an input and a weight of rank 4, not {input:?} and {weight:?}"
             );
         };
+        if [h, w, in_channels, out_channels].contains(&0) {
+            bail!("nothing to convolve in an input {input:?} and a weight {weight:?}");
+        }
         let groups = self.groups;
         if groups == 0 || in_channels != inner * groups || out_channels % groups != 0 {
             bail!("a weight {weight:?} does not fit an input {input:?} in {groups} groups");

@@ -311,4 +311,5 @@ fn shapes_that_do_not_fit_are_refused() {
     assert!(message(&[1, 2, 2, 4], &[3, 2, 3, 3], None, unpadded).contains("a window of 3"));
     assert!(message(&[1, 2, 4, 4], &[3, 2, 3, 3], Some(&[2]), PLAIN).contains("a bias of 2"));
     assert!(message(&[2, 4, 4], &[3, 2, 3, 3], None, PLAIN).contains("rank 4"));
+    assert!(message(&[1, 2, 0, 4], &[3, 2, 3, 3], None, PLAIN).contains("nothing to convolve"));
 }

@@ -309,8 +309,7 @@ impl Rows<'_> {
             let first = self.from + (index * self.stride) as isize;
             // Neighbouring rows may be looked at; what comes of that is cleared afterwards.
             let pixels = usize::try_from(first).ok();
-            let pixels =
-                pixels.and_then(|first| self.image.get(first..=first + STEP * (width - 1)));
+            let pixels = pixels.and_then(|first| self.image.get(first..first + STEP * width));
             match pixels {
                 Some(pixels) => every::<STEP, N>(pixels, view),
                 None => self.copy_slowly(index, view),
@@ -335,7 +334,7 @@ fn every<const STEP: usize, const N: usize>(pixels: &[f32], view: &mut [f32]) {
     while next < view.len() {
         // The last few are taken again rather than one by one.
         let start = next.min(view.len() - N);
-        let pixels = &pixels[STEP * start..][..=STEP * (N - 1)];
+        let pixels = &pixels[STEP * start..][..STEP * N];
         let view = &mut view[start..][..N];
         for i in 0..N {
             view[i] = pixels[STEP * i];

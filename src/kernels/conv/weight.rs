@@ -15,6 +15,9 @@ use rayon::prelude::*;
 /// The bytes of padded images that are made at a time.
 const BYTES: usize = 1 << 20;
 
+/// Runs of columns are padded to a multiple of the widest vectors: what is computed too much is left out at the end.
+const LANES: usize = 16;
+
 /// Returns the gradient of the weight `[out, in / groups, kh, kw]` for the gradient of the outputs.
 pub(super) fn weight_gradient(
     level: Level,
@@ -23,36 +26,87 @@ pub(super) fn weight_gradient(
     gradient: &[f32],
 ) -> Vec<f32> {
     let (inner, outer) = (shape.inner(), shape.outer());
-    let row = inner * shape.taps();
-    let mut result = vec![0.0; shape.out_channels * row];
+    let runs = Runs::new(shape);
+    let mut result = vec![0.0; shape.out_channels * runs.row()];
     let padded = Padded::new(shape);
     let images = (BYTES / size_of::<f32>() / padded.len().max(1)).clamp(1, shape.batch.max(1));
     let (plane, image) = (
         shape.y.output * shape.x.output,
         shape.y.input * shape.x.input,
     );
-    for (group, result) in result.chunks_mut(outer * row).enumerate() {
+    for (group, result) in result.chunks_mut(outer * runs.row()).enumerate() {
         for first in (0..shape.batch).step_by(images) {
             let count = images.min(shape.batch - first);
             let gradient = &gradient[(first * shape.out_channels + group * outer) * plane..];
             let input = &input[(first * shape.in_channels + group * inner) * image..];
             let terms = padded.terms(shape, count);
-            with_scratch([count * padded.len()], |[pixels]| {
-                let planes = pixels.par_chunks_mut(padded.len()).enumerate();
-                planes.for_each(|(index, pixels)| {
+            with_scratch([count * padded.len() + LANES], |[pixels]| {
+                let images = &mut pixels[..count * padded.len()];
+                let images = images.par_chunks_mut(padded.len()).enumerate();
+                images.for_each(|(index, pixels)| {
                     let input = &input[index * shape.in_channels * image..][..inner * image];
                     padded.fill(level, shape, input, pixels);
                 });
                 let channels = outer.div_ceil(rayon::current_num_threads());
-                let parts = result.par_chunks_mut(channels * row).enumerate();
+                let parts = result.par_chunks_mut(channels * runs.row()).enumerate();
                 parts.for_each(|(part, result)| {
                     let gradient = &gradient[part * channels * plane..];
-                    padded.products(level, shape, [gradient, pixels], &terms, result);
+                    padded.products(level, shape, &runs, [gradient, pixels], &terms, result);
                 });
             });
         }
     }
-    from_channels_last(shape, &result)
+    runs.in_order(shape, &result)
+}
+
+/// How the gradients of one output channel are laid out while they are summed: by runs of taps that see adjacent pixels,
+/// channels last.
+struct Runs {
+    /// The horizontal taps of a run.
+    taps: usize,
+    /// The runs of an output channel.
+    count: usize,
+    /// The elements of a run, and with padding.
+    used: usize,
+    size: usize,
+}
+
+impl Runs {
+    fn new(shape: &Geometry) -> Self {
+        let taps = match shape.x.offsets.as_slice() {
+            [first, second, ..] if second - first > 1 => 1,
+            taps => taps.len(),
+        };
+        let used = taps * shape.inner();
+        Self {
+            taps,
+            count: shape.taps() / taps,
+            used,
+            size: used.next_multiple_of(LANES),
+        }
+    }
+
+    /// Returns the elements of an output channel.
+    fn row(&self) -> usize {
+        self.count * self.size
+    }
+
+    /// Brings gradients into the order of a weight, `[out, in, kh, kw]`.
+    fn in_order(&self, shape: &Geometry, gradient: &[f32]) -> Vec<f32> {
+        let (inner, taps) = (shape.inner(), shape.taps());
+        let mut result = vec![0.0; shape.out_channels * inner * taps];
+        let channels = gradient.chunks_exact(self.row());
+        for (from, to) in channels.zip(result.chunks_exact_mut(inner * taps)) {
+            let runs = from.chunks_exact(self.size);
+            let pixels = runs.flat_map(|run| run[..self.used].chunks_exact(inner));
+            for (tap, from) in pixels.enumerate() {
+                for (to, from) in to[tap..].iter_mut().step_by(taps).zip(from) {
+                    *to = *from;
+                }
+            }
+        }
+        result
+    }
 }
 
 /// An image `[h, w, c]` with as much padding as the taps see.
@@ -133,55 +187,32 @@ impl Padded {
         }
     }
 
-    /// Adds to the rows `result` (channels last) of some output channels, whose gradients `gradient` begins with.
+    /// Adds to the rows `result` of some output channels, whose gradients `gradient` begins with.
     fn products(
         &self,
         level: Level,
         shape: &Geometry,
+        runs: &Runs,
         [gradient, pixels]: [&[f32]; 2],
         terms: &[Term],
         result: &mut [f32],
     ) {
-        let row = self.channels * shape.taps();
-        // A run of adjacent taps lies in one piece.
-        let together = match shape.x.offsets.as_slice() {
-            [first, second, ..] if second - first > 1 => 1,
-            taps => taps.len(),
-        };
-        for (ky, y) in shape.y.offsets.iter().enumerate() {
-            for kx in (0..shape.x.offsets.len()).step_by(together) {
-                let x = shape.x.offsets[kx] - self.left;
-                let pixel = (y - self.top) as usize * self.width + x as usize;
-                let product = Product {
-                    a: gradient,
-                    row_stride: shape.y.output * shape.x.output,
-                    b: &pixels[pixel * self.channels..],
-                    terms,
-                    rows: result.len() / row,
-                    columns: together * self.channels,
-                    start: Start::Kept,
-                    clamp: Clamp::NONE,
-                };
-                let tap = ky * shape.x.offsets.len() + kx;
-                product.run(level, &mut result[tap * self.channels..], row);
-            }
+        let across = shape.x.offsets.len() / runs.taps;
+        for run in 0..runs.count {
+            let y = shape.y.offsets[run / across] - self.top;
+            let x = shape.x.offsets[run % across * runs.taps] - self.left;
+            let pixel = y as usize * self.width + x as usize;
+            let product = Product {
+                a: gradient,
+                row_stride: shape.y.output * shape.x.output,
+                b: &pixels[pixel * self.channels..],
+                terms,
+                rows: result.len() / runs.row(),
+                columns: runs.size,
+                start: Start::Kept,
+                clamp: Clamp::NONE,
+            };
+            product.run(level, &mut result[run * runs.size..], runs.row());
         }
     }
-}
-
-/// Brings `[out, kh, kw, in]` into the order of a weight, `[out, in, kh, kw]`.
-fn from_channels_last(shape: &Geometry, gradient: &[f32]) -> Vec<f32> {
-    let (inner, taps) = (shape.inner(), shape.taps());
-    let mut result = vec![0.0; gradient.len()];
-    for (from, to) in gradient
-        .chunks_exact(inner * taps)
-        .zip(result.chunks_exact_mut(inner * taps))
-    {
-        for (tap, from) in from.chunks_exact(inner).enumerate() {
-            for (to, from) in to[tap..].iter_mut().step_by(taps).zip(from) {
-                *to = *from;
-            }
-        }
-    }
-    result
 }
