@@ -285,10 +285,8 @@ impl Rows<'_> {
     #[inline(always)]
     fn sample(&self, width: usize, view: &mut [f32]) {
         match (self.step, width) {
-            (1, 8..) => self.copy::<1, 8>(width, view),
-            (2, 16..) => self.copy::<2, 16>(width, view),
-            (2, 8..) => self.copy::<2, 8>(width, view),
-            (2, 4..) => self.copy::<2, 4>(width, view),
+            (1, _) => self.copy::<1>(width, view),
+            (2, _) => self.copy::<2>(width, view),
             _ => {
                 for (index, view) in view.chunks_exact_mut(width).enumerate() {
                     self.copy_slowly(index, view);
@@ -302,16 +300,20 @@ impl Rows<'_> {
         }
     }
 
-    /// Copies every `STEP`-th pixel, `N` at a time, which are no more than a row has.
+    /// Copies every `STEP`-th pixel.
     #[inline(always)]
-    fn copy<const STEP: usize, const N: usize>(&self, width: usize, view: &mut [f32]) {
+    fn copy<const STEP: usize>(&self, width: usize, view: &mut [f32]) {
         for (index, view) in view.chunks_exact_mut(width).enumerate() {
             let first = self.from + (index * self.stride) as isize;
             // Neighbouring rows may be looked at; what comes of that is cleared afterwards.
             let pixels = usize::try_from(first).ok();
             let pixels = pixels.and_then(|first| self.image.get(first..first + STEP * width));
             match pixels {
-                Some(pixels) => every::<STEP, N>(pixels, view),
+                Some(pixels) => {
+                    for (view, pixels) in view.iter_mut().zip(pixels.as_chunks::<STEP>().0) {
+                        *view = pixels[0];
+                    }
+                }
                 None => self.copy_slowly(index, view),
             }
         }
@@ -324,22 +326,6 @@ impl Rows<'_> {
             let pixel = usize::try_from(at).ok().and_then(|at| self.image.get(at));
             *view = pixel.copied().unwrap_or(0.0);
         }
-    }
-}
-
-/// Copies every `STEP`-th pixel, `N` at a time.
-#[inline(always)]
-fn every<const STEP: usize, const N: usize>(pixels: &[f32], view: &mut [f32]) {
-    let mut next = 0;
-    while next < view.len() {
-        // The last few are taken again rather than one by one.
-        let start = next.min(view.len() - N);
-        let pixels = &pixels[STEP * start..][..STEP * N];
-        let view = &mut view[start..][..N];
-        for i in 0..N {
-            view[i] = pixels[STEP * i];
-        }
-        next = start + N;
     }
 }
 
