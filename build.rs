@@ -8,9 +8,14 @@ use std::process::Command;
 
 fn main() {
     println!("cargo::rustc-env=PTSBENCH_SOURCES={:016x}", sources());
-    println!("cargo::rerun-if-changed=.git/HEAD");
-    println!("cargo::rerun-if-changed=.git/refs/heads");
-    if let Some(commit) = commit() {
+    // A path that is not there would mean a new build every time.
+    for name in ["HEAD", "refs/heads"] {
+        let path = git(&["rev-parse", "--git-path", name]);
+        if let Some(path) = path.filter(|path| Path::new(path).exists()) {
+            println!("cargo::rerun-if-changed={path}");
+        }
+    }
+    if let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) {
         println!("cargo::rustc-env=PTSBENCH_COMMIT={commit}");
     }
 }
@@ -41,10 +46,9 @@ fn add_files(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-fn commit() -> Option<String> {
-    let output = Command::new("git")
-        .args(["rev-parse", "--short=12", "HEAD"])
-        .output();
+/// Returns what git says, if there is a git and this is a repository.
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output();
     let output = output.ok().filter(|output| output.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
