@@ -3,6 +3,9 @@
 use pulp::{Scalar256b, Simd, WithSimd};
 use std::any::TypeId;
 
+/// The lanes of the widest vectors: what is padded to a multiple of them is never cut short.
+pub(super) const WIDEST: usize = 16;
+
 /// An instruction set, proven present by holding it.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Level {

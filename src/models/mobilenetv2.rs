@@ -3,8 +3,9 @@
 //! `mobilenet_v2` is torchvision's network for 224 pixels; `mobilenetv2_x*` are the CIFAR variants of chenyaofo's
 //! `pytorch-cifar-models`, whose first two stages keep the size of the image. Parameter names are torchvision's in both.
 
+use super::parts::norm;
 use super::{Architecture, IMAGENET, Table};
-use crate::graph::ops::{Activation, Add, BatchNorm2d, Conv2d, GlobalAvgPool, Linear};
+use crate::graph::ops::{Activation, Add, Conv2d, GlobalAvgPool, Linear};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
 
@@ -161,13 +162,6 @@ fn conv_norm_relu(
     let x = builder.add(&format!("{name}.0"), conv, &[input])?;
     let x = builder.add(&format!("{name}.1"), norm(conv.out_channels), &[x])?;
     builder.add(&format!("{name}.2"), Activation::Relu6, &[x])
-}
-
-fn norm(channels: usize) -> BatchNorm2d {
-    BatchNorm2d {
-        channels,
-        eps: 1e-5,
-    }
 }
 
 /// Scales a width and rounds it to a multiple of 8 that is at least nine tenths of it.

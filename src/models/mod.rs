@@ -6,6 +6,7 @@
 //! add the table to [`FAMILIES`]. Nothing else in the program knows a model's name.
 
 mod mobilenetv2;
+mod parts;
 mod resnet;
 mod resnet_cifar;
 mod vit;

@@ -2,8 +2,9 @@
 //!
 //! Names and parameter names are torchvision's; in a bottleneck the stride is on the 3x3 convolution, as there.
 
+use super::parts::conv_norm;
 use super::{Architecture, IMAGENET, Table};
-use crate::graph::ops::{Activation, Add, BatchNorm2d, Conv2d, GlobalAvgPool, Linear, MaxPool2d};
+use crate::graph::ops::{Activation, Add, Conv2d, GlobalAvgPool, Linear, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +71,7 @@ impl Architecture for ResNet {
         let mut builder = Builder::new();
         let input = builder.input("input", [self.in_chans, self.img_size, self.img_size])?;
         let stem = Conv2d::same(self.in_chans, 64, 7).stride(2);
-        let x = conv_norm(&mut builder, "", "conv1", "bn1", stem, input)?;
+        let x = conv_norm(&mut builder, "conv1", "bn1", stem, input)?;
         let x = builder.add("relu", Activation::Relu, &[x])?;
         let pool = MaxPool2d {
             kernel: 3,
@@ -121,39 +122,30 @@ impl ResNet {
             let first = Conv2d::same(channels, planes, 3).stride(stride);
             (vec![first, Conv2d::same(planes, planes, 3)], planes)
         };
+        let part = |suffix: &str| format!("{name}{suffix}");
         let mut x = input;
         let last = convolutions.len();
         for (number, conv) in (1..).zip(convolutions) {
             let (conv_name, norm_name) = (format!("conv{number}"), format!("bn{number}"));
-            x = conv_norm(builder, name, &conv_name, &norm_name, conv, x)?;
+            x = conv_norm(builder, &part(&conv_name), &part(&norm_name), conv, x)?;
             if number < last {
-                x = builder.add(&format!("{name}relu{number}"), Activation::Relu, &[x])?;
+                x = builder.add(&part(&format!("relu{number}")), Activation::Relu, &[x])?;
             }
         }
         let shortcut = if stride > 1 || channels != outputs {
             let conv = Conv2d::same(channels, outputs, 1).stride(stride);
-            conv_norm(builder, name, "downsample.0", "downsample.1", conv, input)?
+            conv_norm(
+                builder,
+                &part("downsample.0"),
+                &part("downsample.1"),
+                conv,
+                input,
+            )?
         } else {
             input
         };
-        let x = builder.add(&format!("{name}add"), Add {}, &[x, shortcut])?;
-        let x = builder.add(&format!("{name}relu{last}"), Activation::Relu, &[x])?;
+        let x = builder.add(&part("add"), Add {}, &[x, shortcut])?;
+        let x = builder.add(&part(&format!("relu{last}")), Activation::Relu, &[x])?;
         Ok((x, outputs))
     }
-}
-
-fn conv_norm(
-    builder: &mut Builder,
-    prefix: &str,
-    conv_name: &str,
-    norm_name: &str,
-    conv: Conv2d,
-    input: ValueId,
-) -> Result<ValueId, BuildError> {
-    let norm = BatchNorm2d {
-        channels: conv.out_channels,
-        eps: 1e-5,
-    };
-    let x = builder.add(&format!("{prefix}{conv_name}"), conv, &[input])?;
-    builder.add(&format!("{prefix}{norm_name}"), norm, &[x])
 }

@@ -2,10 +2,9 @@
 //!
 //! Names and parameter names are those of the checkpoints of Y. Idelbayev's `pytorch_resnet_cifar10`.
 
+use super::parts::conv_norm;
 use super::{Architecture, IMAGENET, Table};
-use crate::graph::ops::{
-    Activation, Add, BatchNorm2d, Conv2d, GlobalAvgPool, Linear, OptionAShortcut,
-};
+use crate::graph::ops::{Activation, Add, Conv2d, GlobalAvgPool, Linear, OptionAShortcut};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
 
@@ -101,19 +100,4 @@ fn basic_block(
     };
     let x = builder.add(&part("add"), Add {}, &[x, shortcut])?;
     builder.add(&part("relu2"), Activation::Relu, &[x])
-}
-
-fn conv_norm(
-    builder: &mut Builder,
-    conv_name: &str,
-    norm_name: &str,
-    conv: Conv2d,
-    input: ValueId,
-) -> Result<ValueId, BuildError> {
-    let norm = BatchNorm2d {
-        channels: conv.out_channels,
-        eps: 1e-5,
-    };
-    let x = builder.add(conv_name, conv, &[input])?;
-    builder.add(norm_name, norm, &[x])
 }

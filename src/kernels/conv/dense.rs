@@ -1,9 +1,9 @@
 //! Convolution and its input gradient: products of the weight with views of an image.
 
-use super::Geometry;
 use super::axis::{Axis, Class};
 use super::views::{Views, terms};
-use super::winograd::{Kernels, Rows, Winograd};
+use super::winograd::Winograd;
+use super::{Geometry, Kernels, Rows};
 use crate::kernels::Clamp;
 use crate::kernels::product::{Product, Start, Term};
 use crate::kernels::scratch::{filled, with_scratch};
@@ -143,10 +143,8 @@ impl Cut {
     /// Cuts the `groups * rows` planes of each of `batch` images so that every thread has some.
     fn new(batch: usize, groups: usize, rows: usize) -> Self {
         let wanted = rayon::current_num_threads().div_ceil((batch * groups).max(1));
-        let pieces = (1..=wanted.min(rows)).rev();
-        let pieces = pieces
-            .into_iter()
-            .find(|pieces| rows.is_multiple_of(*pieces));
+        let mut pieces = (1..=wanted.min(rows)).rev();
+        let pieces = pieces.find(|pieces| rows.is_multiple_of(*pieces));
         let pieces = pieces.unwrap_or(1);
         Self {
             batch,
@@ -235,9 +233,10 @@ struct Correlation<'a> {
     taps: usize,
     plane: usize,
     output: [usize; 2],
+    /// The way that is faster for many channels; what follows is the other.
+    winograd: Option<Winograd>,
     views: Option<Views>,
     terms: Vec<Term>,
-    winograd: Option<Winograd>,
 }
 
 impl<'a> Correlation<'a> {
@@ -251,17 +250,22 @@ impl<'a> Correlation<'a> {
         taps: usize,
         tap: impl Fn(usize, usize) -> usize,
     ) -> Self {
-        let views = Views::new(kernels.channels, y, x);
-        let element = |c: usize, ky, kx| c * kernels.channel_stride * taps + tap(ky, kx);
+        let winograd = Winograd::new(level, [y, x], weight, kernels, &tap);
+        let (mut views, mut direct) = (None, Vec::new());
+        if winograd.is_none() {
+            let element = |c: usize, ky, kx| c * kernels.channel_stride * taps + tap(ky, kx);
+            views = Views::new(kernels.channels, y, x);
+            direct = terms(views.as_ref(), kernels.channels, y, x, element);
+        }
         Self {
             weight,
             kernels,
             taps,
             plane: y.input * x.input,
             output: [y.output, x.output],
-            terms: terms(views.as_ref(), kernels.channels, y, x, element),
+            winograd,
             views,
-            winograd: Winograd::new(level, [y, x], weight, kernels, tap),
+            terms: direct,
         }
     }
 
@@ -277,8 +281,7 @@ impl<'a> Correlation<'a> {
 
     /// Returns the elements of the views that [`Self::run`] needs, zero before the first run.
     fn scratch(&self) -> usize {
-        let views = self.views.as_ref().filter(|_| self.winograd.is_none());
-        views.map_or(0, Views::len)
+        self.views.as_ref().map_or(0, Views::len)
     }
 
     /// Computes the planes `output` of `rows` of some images, one image after the other.

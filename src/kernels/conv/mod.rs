@@ -10,6 +10,7 @@ mod winograd;
 
 pub use op::{Convolution, conv2d};
 
+use super::Clamp;
 use axis::Axis;
 
 /// A convolution applied to a certain input.
@@ -43,6 +44,27 @@ impl Geometry {
     fn depthwise(&self) -> bool {
         self.inner() == 1 && self.outer() == 1
     }
+}
+
+/// Where the kernels of a correlation lie among those of a weight.
+#[derive(Debug, Clone, Copy)]
+struct Kernels {
+    rows: usize,
+    channels: usize,
+    /// From the kernel of one row to that of the next.
+    row_stride: usize,
+    /// From the kernel of one channel to that of the next.
+    channel_stride: usize,
+}
+
+/// What the rows of a result need besides their sums.
+#[derive(Debug, Clone, Copy)]
+struct Rows<'a> {
+    /// The kernel of the first row and channel.
+    kernel: usize,
+    count: usize,
+    bias: Option<&'a [f32]>,
+    clamp: Clamp,
 }
 
 #[cfg(test)]

@@ -8,15 +8,12 @@ use super::axis::Axis;
 use crate::kernels::Clamp;
 use crate::kernels::product::{Product, Start, Term};
 use crate::kernels::scratch::with_scratch;
-use crate::kernels::simd::Level;
+use crate::kernels::simd::{Level, WIDEST};
 use crate::kernels::transpose::transpose;
 use rayon::prelude::*;
 
 /// The bytes of padded images that are made at a time.
 const BYTES: usize = 1 << 20;
-
-/// Runs of columns are padded to a multiple of the widest vectors: what is computed too much is left out at the end.
-const LANES: usize = 16;
 
 /// Returns the gradient of the weight `[out, in / groups, kh, kw]` for the gradient of the outputs.
 pub(super) fn weight_gradient(
@@ -40,7 +37,7 @@ pub(super) fn weight_gradient(
             let gradient = &gradient[(first * shape.out_channels + group * outer) * plane..];
             let input = &input[(first * shape.in_channels + group * inner) * image..];
             let terms = padded.terms(shape, count);
-            with_scratch([count * padded.len() + LANES], |[pixels]| {
+            with_scratch([count * padded.len() + WIDEST], |[pixels]| {
                 let images = &mut pixels[..count * padded.len()];
                 let images = images.par_chunks_mut(padded.len()).enumerate();
                 images.for_each(|(index, pixels)| {
@@ -66,7 +63,7 @@ struct Runs {
     taps: usize,
     /// The runs of an output channel.
     count: usize,
-    /// The elements of a run, and with padding.
+    /// The elements of a run, and with padding to whole vectors: what is computed too much is left out at the end.
     used: usize,
     size: usize,
 }
@@ -82,7 +79,7 @@ impl Runs {
             taps,
             count: shape.taps() / taps,
             used,
-            size: used.next_multiple_of(LANES),
+            size: used.next_multiple_of(WIDEST),
         }
     }
 

@@ -7,10 +7,11 @@
 
 use super::axis::Axis;
 use super::views::Views;
+use super::{Kernels, Rows};
 use crate::kernels::Clamp;
 use crate::kernels::product::{Product, Start, Term};
 use crate::kernels::scratch::with_scratch;
-use crate::kernels::simd::Level;
+use crate::kernels::simd::{Level, WIDEST};
 use pulp::{NullaryFnOnce, Simd, WithSimd};
 use std::ops::Range;
 
@@ -19,9 +20,6 @@ const PARTS: usize = 16;
 
 /// The outputs of a tile.
 const OUTPUTS: usize = 4;
-
-/// Columns are padded to a multiple of the widest vectors, so that none is cut short.
-const LANES: usize = 16;
 
 /// Below this many channels in or out, the transforms cost more than they save.
 const CHANNELS: usize = 64;
@@ -59,17 +57,6 @@ pub(super) struct Winograd {
     together: usize,
 }
 
-/// Where the kernels of a correlation lie among those of a weight.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Kernels {
-    pub(super) rows: usize,
-    pub(super) channels: usize,
-    /// From the kernel of one row to that of the next.
-    pub(super) row_stride: usize,
-    /// From the kernel of one channel to that of the next.
-    pub(super) channel_stride: usize,
-}
-
 /// Some rows of tiles of one image.
 struct Segment {
     image: usize,
@@ -77,16 +64,6 @@ struct Segment {
     /// Its first column.
     start: usize,
     width: usize,
-}
-
-/// What the rows of a result need besides their sums.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Rows<'a> {
-    /// The kernel of the first row and channel.
-    pub(super) kernel: usize,
-    pub(super) count: usize,
-    pub(super) bias: Option<&'a [f32]>,
-    pub(super) clamp: Clamp,
 }
 
 /// Returns the taps in the order of what they see, if there are three side by side.
@@ -157,13 +134,13 @@ impl Winograd {
     fn pitch(&self) -> usize {
         let most = self.together.max(self.views.band() * self.tiles[1]);
         // An odd number of lines, for rows not to fight for the same few of the first-level cache.
-        (most + LANES).next_multiple_of(LANES) | LANES
+        (most + WIDEST).next_multiple_of(WIDEST) | WIDEST
     }
 
     /// Returns the elements from one component of so many rows to the next: a line more than they take, for the
     /// components of a tile not to fight for the same lines of the first-level cache.
     fn part(&self, rows: usize) -> usize {
-        rows * self.pitch() + LANES
+        rows * self.pitch() + WIDEST
     }
 
     /// Returns how many images [`Self::run`] had best be given at once.
@@ -176,7 +153,7 @@ impl Winograd {
         let (plane, image) = (self.views.plane(), self.views.plane() * self.channels);
         let pitch = self.pitch();
         let sizes = [
-            self.views.len() + LANES,
+            self.views.len() + WIDEST,
             PARTS * self.part(self.channels),
             PARTS * self.part(ROWS.min(rows.count)),
             OUTPUTS * pitch,
@@ -239,7 +216,7 @@ impl Winograd {
                 b: &inputs[part * self.part(self.channels)..],
                 terms: &self.terms,
                 rows: rows.count,
-                columns: columns.next_multiple_of(LANES),
+                columns: columns.next_multiple_of(WIDEST),
                 start: Start::Zero,
                 clamp: Clamp::NONE,
             };
@@ -283,17 +260,17 @@ impl NullaryFnOnce for Taps<'_> {
 
     #[inline(always)]
     fn call(self) {
-        type Some = [f32; LANES];
+        type Some = [f32; WIDEST];
         let count = self.weight.len() / 9;
         let spread = |[a, b, c]: [Some; 3]| -> [Some; 4] {
             let middle = |sign: f32| std::array::from_fn(|i| 0.5 * (a[i] + c[i] + sign * b[i]));
             [a, middle(1.0), middle(-1.0), c]
         };
-        for (index, kernels) in self.weight.chunks(9 * LANES).enumerate() {
-            let (first, some) = (index * LANES, kernels.len() / 9);
+        for (index, kernels) in self.weight.chunks(9 * WIDEST).enumerate() {
+            let (first, some) = (index * WIDEST, kernels.len() / 9);
             let taps = self.order.map(|row| {
                 row.map(|tap| {
-                    let mut lanes = [0.0; LANES];
+                    let mut lanes = [0.0; WIDEST];
                     for (lane, kernel) in lanes.iter_mut().zip(kernels.chunks_exact(9)) {
                         *lane = kernel[tap];
                     }

@@ -163,7 +163,7 @@ fn bad_suites_say_where_and_why() {
 #[test]
 fn bad_subjects_say_which_and_why() {
     for (model, weights, data, why) in [
-        ("resnet21", "w.pth", "cifar10:d", "`resnet20`"),
+        ("resnet2O", "w.pth", "cifar10:d", "did you mean `resnet20`"),
         (
             "resnet20(deph=1)",
             "w.pth",
