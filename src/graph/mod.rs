@@ -4,6 +4,7 @@
 //! - [`Weights`] is one binding of tensors to a graph's parameters. A sparse network is a second binding over the same graph.
 //! - [`Graph::plan`] finds what must run between any values and any others, so that a tap is an extra output and a
 //!   reconstruction unit is a pair of value lists: replaying a [`Unit`] and running the network are the same call.
+//! - [`Plan::trace`] and [`Plan::gradients`] are how parameters learn.
 //! - [`GRANULARITIES`] finds units from the structure alone.
 //! - [`BatchNormFolding`] is the one edit there is.
 //!
@@ -14,6 +15,7 @@ mod binding;
 mod block;
 mod builder;
 mod dump;
+mod gradient;
 mod node;
 mod op;
 pub mod ops;
@@ -26,6 +28,7 @@ pub use binding::{Weights, WeightsError};
 pub use block::{GRANULARITIES, Granularity, Unit};
 pub use builder::{BuildError, Builder};
 pub use dump::Description;
+pub use gradient::{Call, Gradients, Trace};
 pub use node::{Graph, Node, NodeId, Param, ParamId, Role, Value, ValueId};
 pub use op::{Op, OpError, Operator, ParamDecl};
 pub use patch::BatchNormFolding;

@@ -4,7 +4,7 @@ use super::ops::{
     Activation, Add, Attention, BatchNorm2d, ClassToken, Conv2d, GlobalAvgPool, LayerNorm, Linear,
     MaxPool2d, OptionAShortcut, PatchTokens, PositionEmbedding, TakeToken,
 };
-use super::{Role, Shape};
+use super::{Call, Gradients, Role, Shape};
 use crate::kernels::Clamp;
 use candle_core::{Result, Tensor};
 use serde::Serialize;
@@ -104,6 +104,14 @@ pub trait Operator {
     /// What candle says.
     fn run_clamped(&self, inputs: &[&Tensor], params: &[&Tensor], clamp: Clamp) -> Result<Tensor> {
         super::ops::clamped(&self.run(inputs, params)?, clamp)
+    }
+
+    /// Returns the gradients of its inputs and parameters for the gradient of its output before any clamp: candle's, unless it knows better.
+    ///
+    /// # Errors
+    /// What candle says.
+    fn gradients(&self, call: &Call<'_>, gradient: &Tensor) -> Result<Gradients> {
+        call.by_candle(self, gradient)
     }
 
     /// Returns itself as a clamp, which the operator before it can apply to its own output.

@@ -1,5 +1,6 @@
 //! Running a plan.
 
+use super::plan::Step;
 use super::{Graph, Node, Plan, PlanError, ValueId, Weights};
 use crate::kernels::Clamp;
 use candle_core::{Result as CandleResult, Tensor};
@@ -39,6 +40,19 @@ impl Plan {
         weights: &Weights,
         inputs: &[Tensor],
     ) -> Result<Vec<Tensor>, RunError> {
+        let values = self.values(graph, weights, inputs, |step| &step.last_uses)?;
+        let take = |id: &ValueId| values[id.0].clone().expect("the plan makes its outputs");
+        Ok(self.outputs.iter().map(take).collect())
+    }
+
+    /// Makes the values of the plan; `dropped` says which are given up after a step.
+    pub(super) fn values(
+        &self,
+        graph: &Graph,
+        weights: &Weights,
+        inputs: &[Tensor],
+        dropped: impl Fn(&Step) -> &[ValueId],
+    ) -> Result<Vec<Option<Tensor>>, RunError> {
         assert_eq!(inputs.len(), self.inputs.len(), "one tensor an input");
         let mut values: Vec<Option<Tensor>> = vec![None; graph.values.len()];
         for (id, tensor) in self.inputs.iter().zip(inputs) {
@@ -47,12 +61,11 @@ impl Plan {
         for step in &self.steps {
             let output = run_node(graph.node(step.node), step.clamp, weights, &values)?;
             values[step.output.0] = Some(output);
-            for value in &step.last_uses {
+            for value in dropped(step) {
                 values[value.0] = None;
             }
         }
-        let take = |id: &ValueId| values[id.0].clone().expect("the plan makes its outputs");
-        Ok(self.outputs.iter().map(take).collect())
+        Ok(values)
     }
 }
 
@@ -67,12 +80,17 @@ fn run_node(
     let inputs: Vec<&Tensor> = node.inputs.iter().map(value).collect();
     let params: Vec<&Tensor> = node.params.iter().map(|id| weights.tensor(*id)).collect();
     let output: CandleResult<Tensor> = node.op.run_clamped(&inputs, &params, clamp);
-    output.map_err(|source| RunError::Operator {
+    output.map_err(|source| node_error(node, &inputs, source))
+}
+
+/// Says which operator failed on which inputs.
+pub(super) fn node_error(node: &Node, inputs: &[&Tensor], source: candle_core::Error) -> RunError {
+    RunError::Operator {
         node: node.name.clone(),
         kind: node.op.kind(),
         shapes: inputs.iter().map(|t| t.dims().to_vec()).collect(),
         source: Box::new(source),
-    })
+    }
 }
 
 impl Graph {

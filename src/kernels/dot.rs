@@ -2,10 +2,7 @@
 
 use super::lanes::{LANES, halved};
 use super::simd::{Level, mul_add};
-use pulp::{Simd, WithSimd};
-
-/// The most products that are summed at a time.
-const TOGETHER: usize = 5;
+use pulp::{NullaryFnOnce, Simd, WithSimd};
 
 /// Dot products under way.
 #[derive(Debug)]
@@ -21,31 +18,43 @@ impl Dots {
         }
     }
 
-    /// Adds, to each sum, the products of `left` with as many numbers of `right` from its start on.
+    /// Adds, to the sums from `first` on, the products of `left` with as many numbers of `right` from each of `starts` on.
     pub(super) fn add(
         &mut self,
         level: Level,
+        first: usize,
         left: &[f32],
         right: &[f32],
-        starts: impl Iterator<Item = usize>,
+        starts: &[u32],
     ) {
-        let mut starts = starts;
-        for lanes in self.lanes.chunks_mut(TOGETHER) {
-            let mut rights = [[].as_slice(); TOGETHER];
-            for (slice, start) in rights.iter_mut().zip(starts.by_ref().take(lanes.len())) {
-                *slice = &right[start..][..left.len()];
-            }
-            level.run(Add {
-                lanes,
-                left,
-                rights,
-            });
-        }
+        level.run(Add {
+            lanes: &mut self.lanes[first..][..starts.len()],
+            left,
+            right,
+            starts,
+        });
     }
 
     /// Returns the sums.
-    pub(super) fn sums(self, to: &mut [f32]) {
-        for (to, lanes) in to.iter_mut().zip(self.lanes) {
+    pub(super) fn sums(self, level: Level, to: &mut [f32]) {
+        level.run(Sum {
+            lanes: self.lanes,
+            to,
+        });
+    }
+}
+
+struct Sum<'a> {
+    lanes: Vec<[f32; LANES]>,
+    to: &'a mut [f32],
+}
+
+impl NullaryFnOnce for Sum<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for (to, lanes) in self.to.iter_mut().zip(self.lanes) {
             *to = halved(lanes, |a, b| a + b);
         }
     }
@@ -54,7 +63,8 @@ impl Dots {
 struct Add<'a> {
     lanes: &'a mut [[f32; LANES]],
     left: &'a [f32],
-    rights: [&'a [f32]; TOGETHER],
+    right: &'a [f32],
+    starts: &'a [u32],
 }
 
 impl WithSimd for Add<'_> {
@@ -62,55 +72,67 @@ impl WithSimd for Add<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        match self.lanes.len() {
-            1 => self.some::<S, 1>(simd),
-            2 => self.some::<S, 2>(simd),
-            3 => self.some::<S, 3>(simd),
-            4 => self.some::<S, 4>(simd),
-            _ => self.some::<S, TOGETHER>(simd),
+        // A piece of the left side stays in the registers while all sums are added to.
+        match (LANES / S::F32_LANES, S::REGISTER_COUNT) {
+            (1, _) => self.pieces::<S, 1, 8>(simd),
+            (2, _) => self.pieces::<S, 2, 4>(simd),
+            _ => self.pieces::<S, 4, 4>(simd),
         }
     }
 }
 
 impl Add<'_> {
+    /// Adds piece by piece, with `W` vectors for the lanes of a sum, and at most `N` times as many for a piece.
     #[inline(always)]
-    fn some<S: Simd, const N: usize>(self, simd: S) {
-        match LANES / S::F32_LANES {
-            1 => self.wide::<S, N, 1>(simd),
-            2 => self.wide::<S, N, 2>(simd),
-            _ => self.wide::<S, N, 4>(simd),
+    fn pieces<S: Simd, const W: usize, const N: usize>(mut self, simd: S) {
+        self.whole::<S, W, N>(simd);
+        self.whole::<S, W, 4>(simd);
+        self.whole::<S, W, 2>(simd);
+        self.whole::<S, W, 1>(simd);
+        if self.left.is_empty() {
+            return;
+        }
+        let left = vectors::<S, W>(&filled_up(self.left));
+        for (lanes, start) in self.lanes.iter_mut().zip(self.starts) {
+            let right = &self.right[*start as usize..][..self.left.len()];
+            add(simd, [left], &[filled_up(right)], lanes);
         }
     }
 
-    /// With `W` vectors for the lanes of each sum.
+    /// Adds all pieces of `N * LANES` numbers, and goes past them.
     #[inline(always)]
-    fn wide<S: Simd, const N: usize, const W: usize>(self, simd: S) {
-        let mut sums: [[S::f32s; W]; N] = std::array::from_fn(|i| vectors::<S, W>(&self.lanes[i]));
-        let (left, left_rest) = self.left.as_chunks::<LANES>();
-        let right: [(&[[f32; LANES]], &[f32]); N] =
-            std::array::from_fn(|i| self.rights[i].as_chunks());
-        for (index, left) in left.iter().enumerate() {
-            let left = vectors::<S, W>(left);
-            for (sums, (right, _)) in sums.iter_mut().zip(right) {
-                let right = vectors::<S, W>(&right[index]);
-                for ((sum, left), right) in sums.iter_mut().zip(left).zip(right) {
-                    *sum = mul_add(simd, left, right, *sum);
-                }
+    fn whole<S: Simd, const W: usize, const N: usize>(&mut self, simd: S) {
+        while let Some((piece, rest)) = self.left.split_at_checked(N * LANES) {
+            let mut left = [[simd.splat_f32s(0.0); W]; N];
+            for (left, piece) in left.iter_mut().zip(piece.as_chunks().0) {
+                *left = vectors::<S, W>(piece);
             }
-        }
-        if !left_rest.is_empty() {
-            let left = vectors::<S, W>(&filled_up(left_rest));
-            for (sums, (_, right)) in sums.iter_mut().zip(right) {
-                let right = vectors::<S, W>(&filled_up(right));
-                for ((sum, left), right) in sums.iter_mut().zip(left).zip(right) {
-                    *sum = mul_add(simd, left, right, *sum);
-                }
+            for (lanes, start) in self.lanes.iter_mut().zip(self.starts) {
+                let right = &self.right[*start as usize..][..N * LANES];
+                let (right, _) = right.as_chunks::<LANES>();
+                add(simd, left, right, lanes);
             }
-        }
-        for (lanes, sums) in self.lanes.iter_mut().zip(sums) {
-            S::as_mut_simd_f32s(lanes).0.copy_from_slice(&sums);
+            (self.left, self.right) = (rest, &self.right[N * LANES..]);
         }
     }
+}
+
+/// Adds the products of a piece to one sum.
+#[inline(always)]
+fn add<S: Simd, const W: usize, const N: usize>(
+    simd: S,
+    left: [[S::f32s; W]; N],
+    right: &[[f32; LANES]],
+    lanes: &mut [f32; LANES],
+) {
+    let mut sum = vectors::<S, W>(lanes);
+    for (left, right) in left.iter().zip(right) {
+        let right = vectors::<S, W>(right);
+        for ((sum, left), right) in sum.iter_mut().zip(left).zip(right) {
+            *sum = mul_add(simd, *left, right, *sum);
+        }
+    }
+    S::as_mut_simd_f32s(lanes).0.copy_from_slice(&sum);
 }
 
 #[inline(always)]

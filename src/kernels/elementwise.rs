@@ -1,9 +1,9 @@
 //! Operations on one element at a time.
 
-use super::Clamp;
 use super::scratch::filled;
 use super::simd::Level;
 use super::storage::{numbers, result, tensor, with_numbers};
+use super::{Clamp, serves};
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use pulp::NullaryFnOnce;
 
@@ -71,7 +71,10 @@ impl CustomOp1 for Clamped {
 }
 
 /// Returns the gradient before a clamp, from its output and the gradient after it.
-pub(super) fn clamp_gradient(output: &Tensor, gradient: &Tensor, clamp: Clamp) -> Result<Tensor> {
+///
+/// # Errors
+/// What candle says.
+pub fn clamp_gradient(output: &Tensor, gradient: &Tensor, clamp: Clamp) -> Result<Tensor> {
     if clamp == Clamp::NONE {
         return Ok(gradient.clone());
     }
@@ -92,6 +95,21 @@ pub fn add(a: &Tensor, b: &Tensor, clamp: Clamp) -> Result<Tensor> {
         bail!("{:?} and {:?} differ", a.dims(), b.dims());
     }
     a.contiguous()?.apply_op2(&b.contiguous()?, Added(clamp))
+}
+
+/// Returns `(a - b) * scale`, on any device.
+///
+/// # Errors
+/// Shapes that differ.
+pub fn scaled_difference(a: &Tensor, b: &Tensor, scale: f64) -> Result<Tensor> {
+    if !serves(a) || a.dims() != b.dims() {
+        return (a - b)? * scale;
+    }
+    let factor = scale as f32;
+    let scaled = with_numbers([&a.contiguous()?, &b.contiguous()?], |operands| {
+        Ok(map(operands, move |[a, b]| (a - b) * factor))
+    });
+    tensor(scaled?, a.dims())
 }
 
 struct Added(Clamp);
@@ -125,5 +143,24 @@ impl CustomOp2 for Added {
         let gradient = clamp_gradient(output, gradient, self.0)?;
         let to = |operand: &Tensor| operand.track_op().then(|| gradient.clone());
         Ok((to(a), to(b)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{Device, Var};
+
+    #[test]
+    fn a_scaled_difference_is_candle_s_gradient_of_the_mean_squared_error() {
+        let device = &Device::Cpu;
+        let output = Var::from_vec(vec![1.5f32, -2.0, 0.25, 4.0], (2, 2), device).unwrap();
+        let target = Tensor::new(&[[1.0f32, 2.0], [0.5, -4.0]], device).unwrap();
+        let loss = (output.as_tensor() - &target).unwrap().sqr().unwrap();
+        let gradients = loss.mean_all().unwrap().backward().unwrap();
+        let ours = scaled_difference(&output, &target, 2.0 / 4.0).unwrap();
+        let numbers = |t: &Tensor| t.to_vec2::<f32>().unwrap();
+        assert_eq!(numbers(&ours), numbers(gradients.get(&output).unwrap()));
+        assert!(scaled_difference(&output, &target.flatten_all().unwrap(), 1.0).is_err());
     }
 }

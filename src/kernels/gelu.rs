@@ -45,11 +45,19 @@ impl CustomOp1 for Gelu {
     }
 
     fn bwd(&self, x: &Tensor, _output: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        let gradient = with_numbers([x, &gradient.contiguous()?], |operands| {
-            Ok(map(operands, |[x, gradient]| gradient * slope(x)))
-        })?;
-        tensor(gradient, x.dims()).map(Some)
+        gelu_gradient(x, gradient).map(Some)
     }
+}
+
+/// Returns the gradient of `x` for that of [`gelu`]'s output.
+///
+/// # Errors
+/// What candle says.
+pub fn gelu_gradient(x: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+    let gradient = with_numbers([&x.contiguous()?, &gradient.contiguous()?], |operands| {
+        Ok(map(operands, |[x, gradient]| gradient * slope(x)))
+    })?;
+    tensor(gradient, x.dims())
 }
 
 /// Keeps the distance of `x` from 0 finite, and NaN NaN.

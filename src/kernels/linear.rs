@@ -1,12 +1,12 @@
 //! Fully connected layers with their gradients.
 
-use super::Clamp;
 use super::matrix::{column_sums, product, rows_a_task, terms, turned};
 use super::product::{Product, Start};
 use super::scratch::{filled, with_scratch};
 use super::simd::Level;
 use super::storage::{numbers, result, tensor, with_numbers};
 use super::transpose::transpose;
+use super::{Clamp, Wanted};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 /// With fewer rows than this, turning over the rows and then the outputs costs less than turning over the weight.
@@ -67,26 +67,49 @@ impl Linear {
         let operands = [numbers(x)?, numbers(weight)?];
         result(forward(Level::best(), operands, bias, sizes)?, &dims)
     }
+}
 
-    /// Returns the gradients of `x` and the weight, where needed.
-    fn gradients(x: &Tensor, weight: &Tensor, gradient: &Tensor) -> Result<[Option<Tensor>; 2]> {
-        let level = Level::best();
-        let sizes = Sizes::new(x.dims(), weight.dims())?;
-        let for_x = x.track_op().then(|| {
-            let Sizes { rows, inner, outer } = sizes;
-            let product = with_numbers([gradient, weight], |factors| {
-                product(level, factors, [rows, outer, inner], Start::Zero)
-            });
-            tensor(product?, x.dims())
+/// Returns the gradients of `x`, weight and bias, where wanted, from what [`linear`] was given.
+///
+/// # Errors
+/// Shapes that do not go together.
+pub fn linear_gradients(
+    [x, weight]: [&Tensor; 2],
+    gradient: &Tensor,
+    wanted: [Wanted<'_>; 3],
+) -> Result<[Option<Tensor>; 3]> {
+    let level = Level::best();
+    let (x, weight, gradient) = (
+        &x.contiguous()?,
+        &weight.contiguous()?,
+        &gradient.contiguous()?,
+    );
+    let sizes = Sizes::new(x.dims(), weight.dims())?;
+    let [for_x, for_weight, for_bias] = wanted;
+    let for_x = for_x.any().then(|| {
+        let Sizes { rows, inner, outer } = sizes;
+        let product = with_numbers([gradient, weight], |factors| {
+            product(level, factors, [rows, outer, inner], Start::Zero)
         });
-        let for_weight = weight.track_op().then(|| {
-            let product = with_numbers([gradient, x], |factors| {
-                weight_gradient(level, factors, sizes)
-            });
-            tensor(product?, weight.dims())
+        tensor(product?, x.dims())
+    });
+    let for_weight = for_weight.any().then(|| {
+        let product = with_numbers([gradient, x], |factors| {
+            weight_gradient(level, factors, sizes)
         });
-        Ok([for_x.transpose()?, for_weight.transpose()?])
-    }
+        tensor(product?, weight.dims())
+    });
+    let for_bias = for_bias.any().then(|| {
+        let sums = with_numbers([gradient], |[gradient]| {
+            column_sums(level, gradient, sizes.outer)
+        });
+        tensor(sums?, &[sizes.outer])
+    });
+    Ok([
+        for_x.transpose()?,
+        for_weight.transpose()?,
+        for_bias.transpose()?,
+    ])
 }
 
 impl CustomOp2 for Linear {
@@ -111,7 +134,8 @@ impl CustomOp2 for Linear {
         _output: &Tensor,
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let [x, weight] = Self::gradients(x, weight, &gradient.contiguous()?)?;
+        let wanted = [Wanted::by_candle(x), Wanted::by_candle(weight), Wanted::No];
+        let [x, weight, _] = linear_gradients([x, weight], gradient, wanted)?;
         Ok((x, weight))
     }
 }
@@ -141,15 +165,9 @@ impl CustomOp3 for Linear {
         _output: &Tensor,
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let gradient = gradient.contiguous()?;
-        let [for_x, for_weight] = Self::gradients(x, weight, &gradient)?;
-        let for_bias = bias.track_op().then(|| {
-            let sums = with_numbers([&gradient], |[gradient]| {
-                column_sums(Level::best(), gradient, bias.elem_count())
-            });
-            tensor(sums?, bias.dims())
-        });
-        Ok((for_x, for_weight, for_bias.transpose()?))
+        let wanted = [x, weight, bias].map(Wanted::by_candle);
+        let [x, weight, bias] = linear_gradients([x, weight], gradient, wanted)?;
+        Ok((x, weight, bias))
     }
 }
 

@@ -21,11 +21,13 @@ mod lanes;
 mod layer_norm;
 mod linear;
 mod matrix;
+mod mean;
 mod pool;
 mod product;
 mod scratch;
 mod simd;
 mod softmax;
+mod sparse;
 mod storage;
 mod sums;
 mod transpose;
@@ -33,16 +35,43 @@ mod transpose;
 pub use affine::scale_and_shift;
 pub use attention::attention;
 pub use clamp::Clamp;
-pub use conv::{Convolution, conv2d};
-pub use elementwise::{add, clamp};
-pub use gelu::gelu;
+pub use conv::{Convolution, conv2d, conv2d_gradients};
+pub use elementwise::{add, clamp, clamp_gradient, scaled_difference};
+pub use gelu::{gelu, gelu_gradient};
 pub use layer_norm::layer_norm;
-pub use linear::linear;
+pub use linear::{linear, linear_gradients};
+pub use mean::plane_means;
 pub use pool::max_pool2d;
-pub use sums::{mean_squared_error, squared_distance};
+pub use sums::squared_distance;
 
 use candle_core::{DType, Tensor};
-use elementwise::clamp_gradient;
+
+/// Which part of a gradient somebody wants.
+#[derive(Debug, Clone, Copy)]
+pub enum Wanted<'a> {
+    /// None of it.
+    No,
+    /// All of it.
+    All,
+    /// The elements for which a tensor of the same shape is not zero. Others may come out as anything.
+    Where(&'a Tensor),
+}
+
+impl Wanted<'_> {
+    /// Whether any of it is wanted.
+    pub fn any(self) -> bool {
+        !matches!(self, Self::No)
+    }
+
+    /// Returns what candle wants of the gradient of a tensor.
+    fn by_candle(tensor: &Tensor) -> Self {
+        if tensor.track_op() {
+            Self::All
+        } else {
+            Self::No
+        }
+    }
+}
 
 /// Whether these kernels can take a tensor: they compute on the CPU and in f32.
 pub fn serves(tensor: &Tensor) -> bool {

@@ -64,17 +64,6 @@ impl Product<'_> {
             (self.rows - 1) * stride + self.columns <= c.len(),
             "the result is too short"
         );
-        let last = |of: fn(&Term) -> u32| self.terms.iter().map(of).max().map(|last| last as usize);
-        if let (Some(a), Some(b)) = (last(|t| t.a), last(|t| t.b)) {
-            assert!(
-                (self.rows - 1) * self.row_stride + a < self.a.len(),
-                "the left side is too short"
-            );
-            assert!(
-                b + self.columns <= self.b.len(),
-                "the right side is too short"
-            );
-        }
         match self.start {
             Start::Rows(bias) => assert!(bias.len() >= self.rows),
             Start::Columns(bias) => assert!(bias.len() >= self.columns),
@@ -88,8 +77,34 @@ impl Product<'_> {
     }
 }
 
+impl Product<'_> {
+    /// Asserts that all terms lie in their slices, for every row and column.
+    #[inline(always)]
+    fn check_terms(&self) {
+        if self.terms.is_empty() {
+            return;
+        }
+        let mut last = Term { a: 0, b: 0 };
+        for term in self.terms {
+            last.a = last.a.max(term.a);
+            last.b = last.b.max(term.b);
+        }
+        assert!(
+            (self.rows - 1) * self.row_stride + (last.a as usize) < self.a.len(),
+            "the left side is too short"
+        );
+        assert!(
+            last.b as usize + self.columns <= self.b.len(),
+            "the right side is too short"
+        );
+    }
+}
+
 /// Returns `count` split into the fewest parts of at most `most`, as even as can be.
-fn even_parts(count: usize, most: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+pub(super) fn even_parts(
+    count: usize,
+    most: usize,
+) -> impl Iterator<Item = std::ops::Range<usize>> {
     let parts = count.div_ceil(most).max(1);
     (0..parts).map(move |part| count * part / parts..count * (part + 1) / parts)
 }
@@ -106,6 +121,7 @@ impl WithSimd for Blocks<'_, '_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { product, c, stride } = self;
+        product.check_terms();
         let blocks = even_parts(product.terms.len(), BLOCK).count();
         for (index, terms) in even_parts(product.terms.len(), BLOCK).enumerate() {
             let block = Product {
@@ -341,7 +357,7 @@ impl Tile<'_> {
     fn sums<S: Simd, const M: usize, const N: usize>(&self, simd: S) -> [[S::f32s; N]; M] {
         let product = self.product;
         let mut sums = [[simd.splat_f32s(0.0); N]; M];
-        // SAFETY: `Product::run` asserted that `(rows - 1) * row_stride + t.a` lies in `a` for every term t, and this
+        // SAFETY: `Product::check_terms` asserted that `(rows - 1) * row_stride + t.a` lies in `a` for every term t, and this
         // tile's rows `row..row + M` are among them. It asserted too that `t.b + columns` does not pass the end of the
         // whole `b`; `columns` hands on either a panel `first..first + N * lanes` within those columns, with `b` cut at
         // `first`, or copies of exactly `N * lanes` columns. A vector of plain floats may be read at any alignment.

@@ -1,12 +1,12 @@
 //! Sums over many numbers, added in an order that nothing but their number decides.
 
-use super::elementwise::{CHUNK, map};
+use super::elementwise::CHUNK;
 use super::matrix::column_sums;
 use super::scratch::filled;
 use super::simd::Level;
-use super::storage::{numbers, result, tensor, with_numbers};
+use super::storage::with_numbers;
 use super::{lanes, serves};
-use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor, bail};
+use candle_core::{DType, Result, Tensor};
 use pulp::NullaryFnOnce;
 use rayon::prelude::*;
 
@@ -38,13 +38,13 @@ pub(super) fn planes_a_task(plane: usize) -> usize {
     (CHUNK / plane.max(1)).max(1)
 }
 
-/// Sums `f` of the elements of each channel: over each plane, then over samples.
-pub(super) fn channel_sums<const N: usize>(
+/// Sums `f` of the elements of each plane.
+pub(super) fn plane_sums<const N: usize>(
+    level: Level,
     operands: [&[f32]; N],
     f: impl Fn([f32; N]) -> f32 + Sync,
     plane: usize,
-    channels: usize,
-) -> Result<Vec<f32>> {
+) -> Vec<f32> {
     struct Sums<'a, F, const N: usize> {
         operands: [&'a [f32]; N],
         f: &'a F,
@@ -62,17 +62,26 @@ pub(super) fn channel_sums<const N: usize>(
             }
         }
     }
-    let (level, task) = (Level::best(), planes_a_task(plane));
-    let planes = operands[0].len() / plane.max(1);
-    let sums = filled(planes, task, |index, result| {
+    let task = planes_a_task(plane);
+    filled(operands[0].len() / plane.max(1), task, |index, result| {
         level.run(Sums {
             operands: operands.map(|operand| &operand[index * task * plane..]),
             f: &f,
             plane,
             result,
         });
-    });
-    column_sums(level, &sums, channels)
+    })
+}
+
+/// Sums `f` of the elements of each channel: over each plane, then over samples.
+pub(super) fn channel_sums<const N: usize>(
+    operands: [&[f32]; N],
+    f: impl Fn([f32; N]) -> f32 + Sync,
+    plane: usize,
+    channels: usize,
+) -> Result<Vec<f32>> {
+    let level = Level::best();
+    column_sums(level, &plane_sums(level, operands, f, plane), channels)
 }
 
 /// Returns the sum of the squared differences of two tensors of one shape, on any device.
@@ -98,61 +107,10 @@ fn distance([a, b]: [&[f32]; 2]) -> f64 {
     parts.iter().sum()
 }
 
-/// Returns the mean of the squared differences of `output` and `target`, on any device, with a gradient for `output`.
-///
-/// # Errors
-/// Shapes that differ.
-pub fn mean_squared_error(output: &Tensor, target: &Tensor) -> Result<Tensor> {
-    if !serves(output) {
-        return (output - target)?.sqr()?.mean_all();
-    }
-    output
-        .contiguous()?
-        .apply_op2(&target.contiguous()?, MeanSquaredError)
-}
-
-struct MeanSquaredError;
-
-impl CustomOp2 for MeanSquaredError {
-    fn name(&self) -> &'static str {
-        "mean-squared-error"
-    }
-
-    fn cpu_fwd(
-        &self,
-        a: &CpuStorage,
-        l1: &Layout,
-        b: &CpuStorage,
-        l2: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        if l1.dims() != l2.dims() {
-            bail!("{:?} and {:?} differ", l1.dims(), l2.dims());
-        }
-        let distance = distance([numbers((a, l1))?, numbers((b, l2))?]);
-        let mean = distance / l1.shape().elem_count() as f64;
-        result(vec![mean as f32], &[])
-    }
-
-    fn bwd(
-        &self,
-        output: &Tensor,
-        target: &Tensor,
-        _mean: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let scale = 2.0 * gradient.to_scalar::<f32>()? / output.elem_count() as f32;
-        let gap = with_numbers([output, target], |operands| {
-            Ok(map(operands, move |[a, b]| (a - b) * scale))
-        });
-        let gradient = tensor(gap?, output.dims())?;
-        Ok((Some(gradient), None))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{Device, Var};
+    use candle_core::Device;
     use proptest::prelude::*;
 
     fn vector(numbers: &[f32]) -> Tensor {
@@ -178,26 +136,6 @@ mod tests {
             };
             prop_assert_eq!(with(1), with(3));
         }
-    }
-
-    #[test]
-    fn the_gradient_is_candle_s() {
-        let output = Var::from_tensor(&vector(&[1.0, -2.0, 0.5, 4.0])).unwrap();
-        let target = vector(&[0.0, 1.0, 0.25, 4.0]);
-        let gradient = |loss: Tensor| {
-            let gradients = (loss * 3.0).unwrap().backward().unwrap();
-            gradients.get(&output).unwrap().to_vec1::<f32>().unwrap()
-        };
-        let theirs = (output.as_tensor() - &target)
-            .unwrap()
-            .sqr()
-            .unwrap()
-            .mean_all()
-            .unwrap();
-        assert_eq!(
-            gradient(mean_squared_error(&output, &target).unwrap()),
-            gradient(theirs)
-        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Elementwise nonlinearities.
 
 use crate::graph::op::only;
-use crate::graph::{OpError, Operator, Shape};
+use crate::graph::{Call, Gradients, OpError, Operator, Shape};
 use crate::kernels::{self, Clamp};
 use candle_core::{Result, Tensor};
 use serde::Serialize;
@@ -29,6 +29,17 @@ impl Operator for Activation {
             None if kernels::serves(inputs[0]) => kernels::gelu(inputs[0]),
             None => inputs[0].gelu_erf(),
         }
+    }
+
+    fn gradients(&self, call: &Call<'_>, gradient: &Tensor) -> Result<Gradients> {
+        let (x, _) = call.inputs[0];
+        let before = match self.as_clamp() {
+            // Between its bounds a clamp gives what it takes, and its gradient passes nowhere else.
+            Some(clamp) => super::clamp_gradient(x, gradient, clamp)?,
+            None if kernels::serves(x) => kernels::gelu_gradient(x, gradient)?,
+            None => return call.by_candle(self, gradient),
+        };
+        Ok(Gradients::of_input(before))
     }
 
     fn as_clamp(&self) -> Option<Clamp> {

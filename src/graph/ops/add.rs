@@ -1,6 +1,6 @@
 //! The merge of a residual connection.
 
-use crate::graph::{OpError, Operator, Shape};
+use crate::graph::{Call, Gradients, OpError, Operator, Shape};
 use crate::kernels::{self, Clamp};
 use candle_core::{Result, Tensor};
 use serde::Serialize;
@@ -30,5 +30,13 @@ impl Operator for Add {
             return kernels::add(inputs[0], inputs[1], clamp);
         }
         super::clamped(&(inputs[0] + inputs[1])?, clamp)
+    }
+
+    fn gradients(&self, call: &Call<'_>, gradient: &Tensor) -> Result<Gradients> {
+        let of = |(_, wanted): &(&Tensor, bool)| wanted.then(|| gradient.clone());
+        Ok(Gradients {
+            inputs: call.inputs.iter().map(of).collect(),
+            params: Vec::new(),
+        })
     }
 }

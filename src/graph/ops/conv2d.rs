@@ -2,7 +2,7 @@
 
 use super::{MatMul, per_channel, weight_and_bias};
 use crate::graph::op::{Op, expect_size, only};
-use crate::graph::{OpError, Operator, ParamDecl, Shape};
+use crate::graph::{Call, Gradients, OpError, Operator, ParamDecl, Shape};
 use crate::kernels::{self, Clamp, Convolution};
 use candle_core::{Result, Tensor};
 use serde::Serialize;
@@ -55,6 +55,15 @@ impl Conv2d {
     pub const fn groups(mut self, groups: usize) -> Self {
         self.groups = groups;
         self
+    }
+
+    fn attributes(&self) -> Convolution {
+        Convolution {
+            stride: [self.stride; 2],
+            padding: [self.padding; 2],
+            dilation: [self.dilation; 2],
+            groups: self.groups,
+        }
     }
 
     fn check(&self) -> std::result::Result<(), OpError> {
@@ -169,13 +178,7 @@ impl Operator for Conv2d {
     fn run_clamped(&self, inputs: &[&Tensor], params: &[&Tensor], clamp: Clamp) -> Result<Tensor> {
         let (input, weight, bias) = (inputs[0], params[0], params.get(1).copied());
         if kernels::serves(input) {
-            let attributes = Convolution {
-                stride: [self.stride; 2],
-                padding: [self.padding; 2],
-                dilation: [self.dilation; 2],
-                groups: self.groups,
-            };
-            return kernels::conv2d(input, weight, bias, attributes, clamp);
+            return kernels::conv2d(input, weight, bias, self.attributes(), clamp);
         }
         let depthwise = self.groups == self.in_channels && self.groups == self.out_channels;
         let output = if depthwise && self.groups > 1 {
@@ -195,6 +198,15 @@ impl Operator for Conv2d {
             None => output,
         };
         super::clamped(&output, clamp)
+    }
+
+    fn gradients(&self, call: &Call<'_>, gradient: &Tensor) -> Result<Gradients> {
+        if !kernels::serves(gradient) {
+            return call.by_candle(self, gradient);
+        }
+        let (operands, wanted) = call.layer();
+        let gradients = kernels::conv2d_gradients(operands, gradient, self.attributes(), wanted)?;
+        Ok(Gradients::of_layer(gradients))
     }
 
     fn prunable(&self) -> bool {

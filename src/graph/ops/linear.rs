@@ -2,7 +2,7 @@
 
 use super::{MatMul, weight_and_bias};
 use crate::graph::op::{Op, expect_size, only};
-use crate::graph::{OpError, Operator, ParamDecl, Shape};
+use crate::graph::{Call, Gradients, OpError, Operator, ParamDecl, Shape};
 use crate::kernels;
 use candle_core::{Result, Tensor};
 use serde::Serialize;
@@ -53,6 +53,15 @@ impl Operator for Linear {
             Some(bias) => product.broadcast_add(bias)?.reshape(dims),
             None => product.reshape(dims),
         }
+    }
+
+    fn gradients(&self, call: &Call<'_>, gradient: &Tensor) -> Result<Gradients> {
+        if !kernels::serves(gradient) {
+            return call.by_candle(self, gradient);
+        }
+        let (operands, wanted) = call.layer();
+        let gradients = kernels::linear_gradients(operands, gradient, wanted)?;
+        Ok(Gradients::of_layer(gradients))
     }
 
     fn prunable(&self) -> bool {

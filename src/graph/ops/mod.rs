@@ -96,5 +96,20 @@ pub(super) fn clamped(tensor: &Tensor, clamp: Clamp) -> Result<Tensor> {
     }
 }
 
+/// Returns the gradient before a clamp, from its output and the gradient after it.
+pub(super) fn clamp_gradient(output: &Tensor, gradient: &Tensor, clamp: Clamp) -> Result<Tensor> {
+    if kernels::serves(output) {
+        return kernels::clamp_gradient(output, gradient, clamp);
+    }
+    let mut gradient = gradient.clone();
+    if let Some(low) = clamp.low() {
+        gradient = (gradient * output.gt(low)?.to_dtype(output.dtype())?)?;
+    }
+    if let Some(high) = clamp.high() {
+        gradient = (gradient * output.lt(high)?.to_dtype(output.dtype())?)?;
+    }
+    Ok(gradient)
+}
+
 #[cfg(test)]
 mod tests;

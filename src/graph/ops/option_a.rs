@@ -19,11 +19,13 @@ impl Operator for OptionAShortcut {
     }
 
     fn run(&self, inputs: &[&Tensor], _params: &[&Tensor]) -> Result<Tensor> {
-        let mut x = inputs[0].clone();
-        for axis in [2, 3] {
-            let even: Vec<u32> = (0..x.dim(axis)? as u32).step_by(2).collect();
-            x = x.index_select(&Tensor::new(even, x.device())?, axis)?;
-        }
-        x.pad_with_zeros(1, self.padding, self.padding)
+        let (n, c, h, w) = inputs[0].dims4()?;
+        let (half_h, half_w) = (h.div_ceil(2), w.div_ceil(2));
+        let padded = inputs[0].pad_with_zeros(2, 0, h % 2)?;
+        let pairs = padded.pad_with_zeros(3, 0, w % 2)?;
+        let pairs = pairs.reshape((n, c, half_h, 2, half_w, 2))?;
+        let even = pairs.narrow(3, 0, 1)?.narrow(5, 0, 1)?;
+        let even = even.reshape((n, c, half_h, half_w))?;
+        even.pad_with_zeros(1, self.padding, self.padding)
     }
 }

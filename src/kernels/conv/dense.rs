@@ -8,6 +8,7 @@ use crate::kernels::Clamp;
 use crate::kernels::product::{Product, Start, Term};
 use crate::kernels::scratch::{filled, with_scratch};
 use crate::kernels::simd::Level;
+use crate::kernels::sparse::{self, Sparse, SparseProduct};
 
 /// Returns the outputs `[n, out, oh, ow]`.
 pub(super) fn forward(
@@ -39,6 +40,7 @@ pub(super) fn forward(
     cut.filled(plane, sizes, |piece, views, output| {
         let first = piece.group * shape.outer() + piece.row;
         let rows = Rows {
+            first,
             kernel: first * shape.inner(),
             count: cut.rows,
             bias: bias.map(|bias| &bias[first..first + cut.rows]),
@@ -86,6 +88,7 @@ pub(super) fn input_gradient(
     let sizes = [scratch, images.unwrap_or(1)];
     cut.filled(plane, sizes, |piece, mut scratch, result| {
         let rows = Rows {
+            first: piece.group * shape.inner() + piece.row,
             // The kernels of a group lie together, and rows are channels of the input.
             kernel: piece.group * shape.outer() * shape.inner() + piece.row,
             count: cut.rows,
@@ -237,6 +240,8 @@ struct Correlation<'a> {
     winograd: Option<Winograd>,
     views: Option<Views>,
     terms: Vec<Term>,
+    /// What is left of the weight, where most of it is zero.
+    sparse: Option<Sparse>,
 }
 
 impl<'a> Correlation<'a> {
@@ -250,13 +255,26 @@ impl<'a> Correlation<'a> {
         taps: usize,
         tap: impl Fn(usize, usize) -> usize,
     ) -> Self {
-        let winograd = Winograd::new(level, [y, x], weight, kernels, &tap);
+        let group = kernels.rows * kernels.channels * taps;
+        let rows = weight.len() / group * kernels.rows;
+        let few = sparse::few(weight, rows);
+        let winograd = if few {
+            None
+        } else {
+            Winograd::new(level, [y, x], weight, kernels, &tap)
+        };
         let (mut views, mut direct) = (None, Vec::new());
         if winograd.is_none() {
             let element = |c: usize, ky, kx| c * kernels.channel_stride * taps + tap(ky, kx);
             views = Views::new(kernels.channels, y, x);
             direct = terms(views.as_ref(), kernels.channels, y, x, element);
         }
+        let columns = views.as_ref().map_or(y.output, Views::fewest) * x.output;
+        let sparse = (few && columns >= sparse::COLUMNS).then(|| {
+            Sparse::new(weight, rows, &direct, |row| {
+                row / kernels.rows * group + row % kernels.rows * kernels.row_stride * taps
+            })
+        });
         Self {
             weight,
             kernels,
@@ -266,6 +284,7 @@ impl<'a> Correlation<'a> {
             winograd,
             views,
             terms: direct,
+            sparse,
         }
     }
 
@@ -318,6 +337,17 @@ impl<'a> Correlation<'a> {
     /// Computes some lines of the planes of `rows`.
     fn product(&self, level: Level, b: &[f32], rows: Rows<'_>, lines: usize, output: &mut [f32]) {
         let [height, width] = self.output;
+        if let Some(sparse) = &self.sparse {
+            let product = SparseProduct {
+                sparse,
+                rows: rows.first..rows.first + rows.count,
+                b,
+                columns: lines * width,
+                bias: rows.bias,
+                clamp: rows.clamp,
+            };
+            return product.run(level, output, height * width);
+        }
         let product = Product {
             a: &self.weight[rows.kernel * self.taps..],
             row_stride: self.kernels.row_stride * self.taps,

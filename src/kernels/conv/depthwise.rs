@@ -3,7 +3,6 @@
 use super::Geometry;
 use super::views::{Views, terms};
 use crate::kernels::dot::Dots;
-use crate::kernels::product::Term;
 use crate::kernels::scratch::{filled, with_scratch};
 use crate::kernels::simd::Level;
 
@@ -16,13 +15,14 @@ pub(super) fn weight_gradient(
 ) -> Vec<f32> {
     let views = Views::new(1, &shape.y, &shape.x);
     let terms = terms(views.as_ref(), 1, &shape.y, &shape.x, |_, _, _| 0);
+    let starts: Vec<u32> = terms.iter().map(|term| term.b).collect();
     let (plane, image) = (
         shape.y.output * shape.x.output,
         shape.y.input * shape.x.input,
     );
     let channels = shape.out_channels;
-    filled(channels * terms.len(), terms.len(), |channel, result| {
-        let mut dots = Dots::new(terms.len());
+    filled(channels * starts.len(), starts.len(), |channel, result| {
+        let mut dots = Dots::new(starts.len());
         with_scratch([views.as_ref().map_or(0, Views::len)], |[buffer]| {
             buffer.fill(0.0);
             for sample in 0..shape.batch {
@@ -34,7 +34,7 @@ pub(super) fn weight_gradient(
                 add(
                     level,
                     views.as_ref(),
-                    &terms,
+                    &starts,
                     gradient,
                     image,
                     buffer,
@@ -42,7 +42,7 @@ pub(super) fn weight_gradient(
                 );
             }
         });
-        dots.sums(result);
+        dots.sums(level, result);
     })
 }
 
@@ -50,23 +50,17 @@ pub(super) fn weight_gradient(
 fn add(
     level: Level,
     views: Option<&Views>,
-    terms: &[Term],
+    starts: &[u32],
     gradient: &[f32],
     image: &[f32],
     buffer: &mut [f32],
     dots: &mut Dots,
 ) {
-    let starts = terms.iter().map(|term| term.b as usize);
     let Some(views) = views else {
-        return dots.add(level, gradient, image, starts);
+        return dots.add(level, 0, gradient, image, starts);
     };
     for band in views.bands() {
         views.fill(level, image, &band, buffer);
-        dots.add(
-            level,
-            &gradient[views.pixels(&band)],
-            buffer,
-            starts.clone(),
-        );
+        dots.add(level, 0, &gradient[views.pixels(&band)], buffer, starts);
     }
 }

@@ -3,12 +3,13 @@
 pub(super) mod axis;
 mod dense;
 mod depthwise;
+mod kept;
 mod op;
 mod views;
 mod weight;
 mod winograd;
 
-pub use op::{Convolution, conv2d};
+pub use op::{Convolution, conv2d, conv2d_gradients};
 
 use super::Clamp;
 use axis::Axis;
@@ -60,6 +61,8 @@ struct Kernels {
 /// What the rows of a result need besides their sums.
 #[derive(Debug, Clone, Copy)]
 struct Rows<'a> {
+    /// The first row, among those of all groups.
+    first: usize,
     /// The kernel of the first row and channel.
     kernel: usize,
     count: usize,

@@ -1,10 +1,10 @@
 //! Convolution as an operation of candle's.
 
-use super::{Axis, Geometry, dense, depthwise, weight};
+use super::{Axis, Geometry, dense, depthwise, kept, weight};
 use crate::kernels::simd::Level;
 use crate::kernels::storage::{numbers, result, tensor, with_numbers};
 use crate::kernels::sums::channel_sums;
-use crate::kernels::{Clamp, clamp_gradient};
+use crate::kernels::{Clamp, Wanted, clamp_gradient};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 /// The attributes of a convolution; pairs are vertical, horizontal.
@@ -120,41 +120,64 @@ impl Forward {
         );
         result(output, &shape)
     }
+}
 
-    /// Returns the gradients of the input and the weight, where needed, and of the output before the clamp.
-    fn gradients(
-        &self,
-        input: &Tensor,
-        weight: &Tensor,
-        output: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<[Option<Tensor>; 3]> {
-        let level = Level::best();
-        let geometry = self.attributes.geometry(input.dims(), weight.dims())?;
-        let gradient = clamp_gradient(output, &gradient.contiguous()?, self.clamp)?;
-        let for_input = input.track_op().then(|| {
-            let numbers = with_numbers([weight, &gradient], |[weight, gradient]| {
-                Ok(dense::input_gradient(level, &geometry, weight, gradient))
-            });
-            tensor(numbers?, input.dims())
+/// Returns the gradients of input, weight and bias, where wanted, for the gradient of what [`conv2d`] made before its clamp.
+///
+/// # Errors
+/// Shapes that do not go together.
+pub fn conv2d_gradients(
+    [input, weight]: [&Tensor; 2],
+    gradient: &Tensor,
+    attributes: Convolution,
+    wanted: [Wanted<'_>; 3],
+) -> Result<[Option<Tensor>; 3]> {
+    let level = Level::best();
+    let (input, weight) = (&input.contiguous()?, &weight.contiguous()?);
+    let geometry = attributes.geometry(input.dims(), weight.dims())?;
+    let gradient = &gradient.contiguous()?;
+    let [for_input, for_weight, for_bias] = wanted;
+    let for_input = for_input.any().then(|| {
+        let numbers = with_numbers([weight, gradient], |[weight, gradient]| {
+            Ok(dense::input_gradient(level, &geometry, weight, gradient))
         });
-        let for_weight = weight.track_op().then(|| {
-            let gradient_of = if geometry.depthwise() {
-                depthwise::weight_gradient
-            } else {
-                weight::weight_gradient
-            };
-            let numbers = with_numbers([input, &gradient], |[input, gradient]| {
-                Ok(gradient_of(level, &geometry, input, gradient))
-            });
-            tensor(numbers?, weight.dims())
-        });
-        Ok([
-            for_input.transpose()?,
-            for_weight.transpose()?,
-            Some(gradient),
-        ])
+        tensor(numbers?, input.dims())
+    });
+    let for_weight = for_weight.any().then(|| {
+        let numbers = match for_weight {
+            Wanted::Where(mask) => with_numbers([input, gradient, &mask.contiguous()?], |o| {
+                Ok(weight_gradient(level, &geometry, [o[0], o[1]], Some(o[2])))
+            }),
+            _ => with_numbers([input, gradient], |operands| {
+                Ok(weight_gradient(level, &geometry, operands, None))
+            }),
+        };
+        tensor(numbers?, weight.dims())
+    });
+    let for_bias = for_bias.any().then(|| {
+        let (channels, plane) = (geometry.out_channels, geometry.y.output * geometry.x.output);
+        let sums = with_numbers([gradient], |g| channel_sums(g, |[g]| g, plane, channels));
+        tensor(sums?, &[channels])
+    });
+    Ok([
+        for_input.transpose()?,
+        for_weight.transpose()?,
+        for_bias.transpose()?,
+    ])
+}
+
+/// Returns the gradient of the weight, at least where `mask` is not zero, by the way that is fastest.
+pub(super) fn weight_gradient(
+    level: Level,
+    geometry: &Geometry,
+    [input, gradient]: [&[f32]; 2],
+    mask: Option<&[f32]>,
+) -> Vec<f32> {
+    if geometry.depthwise() {
+        return depthwise::weight_gradient(level, geometry, input, gradient);
     }
+    let kept = mask.and_then(|mask| kept::weight_gradient(level, geometry, mask, input, gradient));
+    kept.unwrap_or_else(|| weight::weight_gradient(level, geometry, input, gradient))
 }
 
 impl CustomOp2 for Forward {
@@ -179,7 +202,14 @@ impl CustomOp2 for Forward {
         output: &Tensor,
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let [input, weight, _] = self.gradients(input, weight, output, gradient)?;
+        let wanted = [
+            Wanted::by_candle(input),
+            Wanted::by_candle(weight),
+            Wanted::No,
+        ];
+        let gradient = clamp_gradient(output, gradient, self.clamp)?;
+        let [input, weight, _] =
+            conv2d_gradients([input, weight], &gradient, self.attributes, wanted)?;
         Ok((input, weight))
     }
 }
@@ -209,13 +239,10 @@ impl CustomOp3 for Forward {
         output: &Tensor,
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let [input, weight, gradient] = self.gradients(input, weight, output, gradient)?;
-        let for_bias = gradient.filter(|_| bias.track_op());
-        let for_bias = for_bias.map(|gradient| {
-            let (channels, plane) = (bias.elem_count(), gradient.dims()[2..].iter().product());
-            let sums = with_numbers([&gradient], |g| channel_sums(g, |[g]| g, plane, channels));
-            tensor(sums?, bias.dims())
-        });
-        Ok((input, weight, for_bias.transpose()?))
+        let wanted = [input, weight, bias].map(Wanted::by_candle);
+        let gradient = clamp_gradient(output, gradient, self.clamp)?;
+        let [input, weight, bias] =
+            conv2d_gradients([input, weight], &gradient, self.attributes, wanted)?;
+        Ok((input, weight, bias))
     }
 }

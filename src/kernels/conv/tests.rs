@@ -12,9 +12,21 @@ struct Case {
     attributes: Convolution,
     input: [usize; 4],
     weight: [usize; 4],
+    /// Of how many weights one is not zero.
+    one_in: usize,
 }
 
 impl Case {
+    fn weights(&self) -> Vec<f32> {
+        let mut weights = noise(2, &self.weight);
+        for (index, weight) in weights.iter_mut().enumerate() {
+            if index * 40_503 % 101 % self.one_in != 0 {
+                *weight = 0.0;
+            }
+        }
+        weights
+    }
+
     fn geometry(&self) -> Geometry {
         self.attributes.geometry(&self.input, &self.weight).unwrap()
     }
@@ -32,9 +44,10 @@ fn cases() -> impl Strategy<Value = Case> {
         3 => (any_window, pair(1..19)),
         1 => (tiles, [5..19_usize, 9..19]),
     ];
-    (1..4_usize, shape, any::<bool>()).prop_filter_map(
+    let one_in = prop_oneof![3 => Just(1), 1 => Just(4), 1 => Just(25)];
+    (1..6_usize, shape, any::<bool>(), one_in).prop_filter_map(
         "the window fits",
-        |(batch, ((groups, inner, outer, window), [h, w]), depthwise)| {
+        |(batch, ((groups, inner, outer, window), [h, w]), depthwise, one_in)| {
             let ([kh, kw], stride, padding, dilation) = window;
             let (inner, outer) = if depthwise && inner < 64 {
                 (1, 1)
@@ -50,6 +63,7 @@ fn cases() -> impl Strategy<Value = Case> {
                 },
                 input: [batch, groups * inner, h, w],
                 weight: [groups * outer, inner, kh, kw],
+                one_in,
             };
             let fits = case.attributes.geometry(&case.input, &case.weight);
             fits.ok().map(|_| case)
@@ -112,19 +126,21 @@ fn assert_close(found: &[f32], expected: &[f32]) {
     }
 }
 
-/// The gradients of weight and input for gradients of the output.
+/// The gradients of weight, of its elements that are not zero, and of input, for gradients of the output.
 fn gradients(
     level: Level,
     shape: &Geometry,
     [input, weight, gradient]: [&[f32]; 3],
-) -> [Vec<f32>; 2] {
-    let for_weight = if shape.depthwise() {
-        depthwise::weight_gradient(level, shape, input, gradient)
-    } else {
-        weight::weight_gradient(level, shape, input, gradient)
-    };
+) -> [Vec<f32>; 3] {
+    let mut kept = op::weight_gradient(level, shape, [input, gradient], Some(weight));
+    for (gradient, weight) in kept.iter_mut().zip(weight) {
+        if *weight == 0.0 {
+            *gradient = 0.0;
+        }
+    }
     [
-        for_weight,
+        op::weight_gradient(level, shape, [input, gradient], None),
+        kept,
         dense::input_gradient(level, shape, weight, gradient),
     ]
 }
@@ -135,7 +151,7 @@ proptest! {
     #[test]
     fn every_level_follows_the_definition(case in cases()) {
         let shape = case.geometry();
-        let (input, weight) = (noise(1, &case.input), noise(2, &case.weight));
+        let (input, weight) = (noise(1, &case.input), case.weights());
         let outputs = [case.input[0], shape.out_channels, shape.y.output, shape.x.output];
         let gradient = noise(3, &outputs);
         let bias = noise(4, &[shape.out_channels]);
@@ -152,8 +168,10 @@ proptest! {
             assert_close(&found, &output);
             let clamped: Vec<f32> = found.iter().map(|x| x.clamp(0.0, 6.0)).collect();
             prop_assert_eq!(dense::forward(level, &shape, &input, &weight, Some(&bias), Clamp::RELU6), clamped);
-            let [weight, input] = gradients(level, &shape, [&input, &weight, &gradient]);
-            assert_close(&weight, &for_weight);
+            let [all, kept, input] = gradients(level, &shape, [&input, &weight, &gradient]);
+            assert_close(&all, &for_weight);
+            let left: Vec<f32> = for_weight.iter().zip(&weight).map(|(g, w)| if *w == 0.0 { 0.0 } else { *g }).collect();
+            assert_close(&kept, &left);
             assert_close(&input, &for_input);
         }
     }
@@ -161,14 +179,14 @@ proptest! {
     #[test]
     fn threads_and_vector_widths_change_no_bit(case in cases()) {
         let shape = case.geometry();
-        let (input, weight) = (noise(1, &case.input), noise(2, &case.weight));
+        let (input, weight) = (noise(1, &case.input), case.weights());
         let gradient = noise(3, &[case.input[0], shape.out_channels, shape.y.output, shape.x.output]);
         let all = |level: Level, threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 let output = dense::forward(level, &shape, &input, &weight, None, Clamp::NONE);
-                let [for_weight, for_input] = gradients(level, &shape, [&input, &weight, &gradient]);
-                [output, for_weight, for_input]
+                let [for_weight, kept, for_input] = gradients(level, &shape, [&input, &weight, &gradient]);
+                [output, for_weight, kept, for_input]
             })
         };
         let expected = all(Level::best(), 1);

@@ -117,6 +117,11 @@ impl Views {
             .map(move |first| first..rows.min(first + band))
     }
 
+    /// Returns the output rows of the smallest band.
+    pub(super) fn fewest(&self) -> usize {
+        self.bands().map(|band| band.len()).min().unwrap_or(0)
+    }
+
     /// Returns the output pixels of a band.
     pub(super) fn pixels(&self, band: &Range<usize>) -> Range<usize> {
         band.start * self.x.output..band.end * self.x.output
@@ -144,9 +149,16 @@ impl Views {
         });
     }
 
-    /// Fills the rows of one phase, the first of them `row` steps down.
+    /// Fills the rows of one phase, the first of them `row` steps down, from the plane that begins at `plane`.
     #[inline(always)]
-    fn fill_phase(&self, image: &[f32], row: isize, first: usize, kx: usize, view: &mut [f32]) {
+    fn fill_phase(
+        &self,
+        (image, plane): (&[f32], usize),
+        row: isize,
+        first: usize,
+        kx: usize,
+        view: &mut [f32],
+    ) {
         let (x, step) = (&self.x, self.y.step as isize);
         let (rows, height) = (
             view.len() / x.output,
@@ -165,12 +177,13 @@ impl Views {
             return;
         }
         let from = ((row + above as isize) * step + first as isize) as usize * x.input;
+        let from = (plane + from) as isize + x.offsets[kx];
         if let Some(mask) = self.masks.get(kx) {
-            shifted(&image[from..], x.offsets[kx], mask, view);
+            shifted(image, from, mask, view);
         } else {
             let rows = Rows {
                 image,
-                from: from as isize + x.offsets[kx],
+                from,
                 stride: self.y.step * x.input,
                 step: x.step,
                 seen: &self.seen[kx],
@@ -195,9 +208,10 @@ impl pulp::NullaryFnOnce for Fill<'_, '_> {
     fn call(self) {
         let Views { y, x, size, .. } = self.views;
         let size = *size;
-        let planes = self.image.chunks_exact(y.input * x.input);
+        let planes = (0..self.image.len()).step_by(y.input * x.input);
         let views = self.to.chunks_exact_mut(x.offsets.len() * size);
         for (plane, views) in planes.zip(views) {
+            let plane = (self.image, plane);
             for (kx, view) in views.chunks_exact_mut(size).enumerate() {
                 for phase in &self.views.phases {
                     let rows = self.band.len() + phase.span();
@@ -253,17 +267,20 @@ fn mask(seen: &Range<usize>, width: usize, rows: usize) -> Vec<u32> {
     row.repeat(rows)
 }
 
-/// Copies whole rows moved sideways in one go, but for what comes in from the neighbouring rows.
+/// Copies whole rows from `from` on, but for what comes in from neighbouring rows, which the mask leaves out.
 #[inline(always)]
-fn shifted(image: &[f32], offset: isize, mask: &[u32], view: &mut [f32]) {
-    let length = view.len();
-    let (left, right) = ((-offset).max(0) as usize, offset.max(0) as usize);
-    let (left, right) = (left.min(length), right.min(length));
-    view[..left].fill(0.0);
-    view[length - right..].fill(0.0);
-    let (view, mask) = (&mut view[left..length - right], &mask[left..length - right]);
-    for ((view, image), mask) in view.iter_mut().zip(&image[right..]).zip(mask) {
-        *view = f32::from_bits(image.to_bits() & mask);
+fn shifted(image: &[f32], from: isize, mask: &[u32], view: &mut [f32]) {
+    let mask = &mask[..view.len()];
+    let inside = usize::try_from(from).ok();
+    if let Some(image) = inside.and_then(|from| image.get(from..from + view.len())) {
+        for ((view, image), mask) in view.iter_mut().zip(image).zip(mask) {
+            *view = f32::from_bits(image.to_bits() & mask);
+        }
+        return;
+    }
+    for ((view, at), mask) in view.iter_mut().zip(from..).zip(mask) {
+        let pixel = usize::try_from(at).ok().and_then(|at| image.get(at));
+        *view = f32::from_bits(pixel.map_or(0, |pixel| pixel.to_bits() & mask));
     }
 }
 

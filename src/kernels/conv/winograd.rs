@@ -176,6 +176,7 @@ impl Winograd {
                 }
                 for first in (0..rows.count).step_by(ROWS) {
                     let some = Rows {
+                        first: rows.first + first,
                         kernel: rows.kernel + first * self.row_stride,
                         count: ROWS.min(rows.count - first),
                         bias: rows.bias.map(|bias| &bias[first..]),

@@ -10,6 +10,7 @@ mod weight;
 use super::{Job, ReconstructError};
 use crate::capture::{Walker, batches};
 use crate::graph::{NodeId, ParamId, Role, Unit, Weights};
+use crate::kernels;
 use crate::registry::{Named, Registry};
 use candle_core::{DType, Tensor};
 
@@ -186,11 +187,10 @@ impl<'a> LayerState<'a> {
         for rows in batches(walker.samples()) {
             let inputs = walker.rows(&self.unit.inputs, &rows)?;
             let output = &plan.run(graph, weights, &inputs)?[0];
-            let channels_last = output.transpose(shape.channel_axis(), output.rank() - 1)?;
-            let columns = channels_last.reshape(((), shape.channels()))?;
-            sum = (sum + columns.to_dtype(DType::F64)?.sum(0)?)?;
+            let channels_first = output.transpose(shape.channel_axis(), 1)?;
+            let means = kernels::plane_means(&channels_first)?;
+            sum = (sum + means.to_dtype(DType::F64)?.sum(0)?)?;
         }
-        let positions = walker.samples() * shape.numel() / shape.channels();
-        Ok((sum / positions as f64)?)
+        Ok((sum / walker.samples() as f64)?)
     }
 }

@@ -2,10 +2,9 @@
 
 use super::{Problem, Solution};
 use crate::graph::{ParamId, Weights};
-use crate::kernels::mean_squared_error;
 use crate::progress::Progress;
 use crate::reconstruct::ReconstructError;
-use candle_core::{Result as CandleResult, Tensor, Var};
+use candle_core::{Result as CandleResult, Tensor};
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -61,7 +60,7 @@ pub(super) fn descend(
 ) -> Result<Solution, ReconstructError> {
     let settings = problem.settings();
     let iterations = schedule.iterations.unwrap_or(settings.iterations);
-    let mut descent = Descent::new(problem)?;
+    let mut descent = Descent::new(problem);
     let mut order = Order::new(problem, settings.batch_size);
     let mut best = (f64::INFINITY, Vec::new());
     for iteration in 0..iterations {
@@ -71,7 +70,7 @@ pub(super) fn descend(
         if done * CHECKPOINTS % iterations < CHECKPOINTS {
             let loss = problem.loss(&descent.weights)?;
             if loss < best.0 {
-                best = (loss, descent.snapshot()?);
+                best = (loss, descent.snapshot());
             }
         }
     }
@@ -84,53 +83,36 @@ pub(super) fn descend(
 /// The parameters on their way down.
 struct Descent<'p, 'a> {
     problem: &'p Problem<'a>,
-    vars: Vec<(ParamId, Var, Option<&'a Tensor>)>,
+    params: Vec<(ParamId, Option<&'a Tensor>)>,
     weights: Weights,
 }
 
 impl<'p, 'a> Descent<'p, 'a> {
-    fn new(problem: &'p Problem<'a>) -> CandleResult<Self> {
-        let mut weights = problem.start().clone();
-        let mut vars = Vec::new();
-        for (id, mask) in problem.adjustable() {
-            let var = Var::from_tensor(weights.tensor(id))?;
-            weights.set(id, var.as_tensor().clone());
-            vars.push((id, var, mask));
-        }
-        Ok(Self {
+    fn new(problem: &'p Problem<'a>) -> Self {
+        Self {
             problem,
-            vars,
-            weights,
-        })
+            params: problem.adjustable(),
+            weights: problem.start().clone(),
+        }
     }
 
     /// Takes one step on the squared error, summed over channels and averaged over positions and samples.
     fn step(&mut self, rows: &[u32], rule: &mut dyn Rule, lr: f64) -> Result<(), ReconstructError> {
-        let (inputs, target) = self.problem.batch(rows)?;
-        let output = self.problem.output(&self.weights, &inputs)?;
-        let channels = self.problem.shape().channels() as f64;
-        let gradients = (mean_squared_error(&output, &target)? * channels)?.backward()?;
-        for (index, (_, var, mask)) in self.vars.iter().enumerate() {
-            let Some(gradient) = gradients.get(var) else {
+        let gradients = self.problem.gradients(&self.weights, rows, &self.params)?;
+        for (index, ((id, _), gradient)) in self.params.iter().zip(gradients).enumerate() {
+            let Some(gradient) = gradient else {
                 continue;
             };
-            // Undetached, a moment would keep the activations of every step that it averages.
-            let gradient = gradient.detach();
-            let gradient = match mask {
-                Some(mask) => (gradient * *mask)?,
-                None => gradient,
-            };
             let step = rule.step(index, &gradient, lr)?;
-            var.set(&(var.as_tensor() - step)?)?;
+            let moved = (self.weights.tensor(*id) - step)?;
+            self.weights.set(*id, moved);
         }
         Ok(())
     }
 
-    fn snapshot(&self) -> CandleResult<Vec<(ParamId, Tensor)>> {
-        self.vars
-            .iter()
-            .map(|(id, var, _)| Ok((*id, var.as_detached_tensor().copy()?)))
-            .collect()
+    fn snapshot(&self) -> Vec<(ParamId, Tensor)> {
+        let current = |(id, _): &(ParamId, _)| (*id, self.weights.tensor(*id).clone());
+        self.params.iter().map(current).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Solution, Solver};
 use crate::capture::{Walker, batches};
 use crate::graph::{Graph, NodeId, ParamId, Plan, Role, RunError, Shape, Unit, Weights};
-use crate::kernels::squared_distance;
+use crate::kernels::{Wanted, scaled_difference, squared_distance};
 use crate::progress::Progress;
 use crate::reconstruct::{Job, ReconstructError, Settings, UnitReport};
 use candle_core::{DType, Tensor};
@@ -112,6 +112,32 @@ impl<'a> Problem<'a> {
     /// [`ReconstructError`] where the unit fails.
     pub fn output(&self, weights: &Weights, inputs: &[Tensor]) -> Result<Tensor, ReconstructError> {
         Ok(self.plan.run(self.graph(), weights, inputs)?.remove(0))
+    }
+
+    /// Returns the gradients of `params`, each where its mask is not zero, for the squared error of some samples, summed over
+    /// channels and averaged over positions and samples; nothing for a parameter that the output does not depend on.
+    ///
+    /// # Errors
+    /// [`ReconstructError`] where the unit fails.
+    pub fn gradients(
+        &self,
+        weights: &Weights,
+        rows: &[u32],
+        params: &[(ParamId, Option<&Tensor>)],
+    ) -> Result<Vec<Option<Tensor>>, ReconstructError> {
+        let (inputs, target) = self.batch(rows)?;
+        let trace = self.plan.trace(self.graph(), weights, &inputs)?;
+        let output = trace.value(self.unit.output);
+        let positions = rows.len() * self.shape().numel() / self.shape().channels();
+        let gradient = scaled_difference(output, &target, 2.0 / positions as f64)?;
+        let wanted: Vec<(ParamId, Wanted<'_>)> = params
+            .iter()
+            .map(|(id, mask)| (*id, mask.map_or(Wanted::All, Wanted::Where)))
+            .collect();
+        let graph = self.graph();
+        Ok(self
+            .plan
+            .gradients(graph, weights, trace, &[gradient], &wanted)?)
     }
 
     /// Returns the mean squared error over all samples and elements of the output.
