@@ -5,9 +5,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Device, Tensor};
 use ptsbench::graph::{BatchNormFolding, Graph, Plan, Weights};
-use ptsbench::kernels::{Clamp, Convolution, conv2d};
+use ptsbench::kernels::{Clamp, Convolution, Wanted, conv2d, conv2d_gradients};
 use ptsbench::models;
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -18,12 +18,14 @@ use std::time::Instant;
 #[derive(Deserialize)]
 #[serde(tag = "work", rename_all = "snake_case", deny_unknown_fields)]
 enum Request {
-    /// A convolution with padding `kernel / 2`, and the gradients of its weight or of both operands.
+    /// A convolution with padding `kernel / 2`, of whose weights a share `density` is not zero, and the gradients of its weight
+    /// or of both operands.
     Conv {
         input: [usize; 4],
         weight: [usize; 4],
         stride: usize,
         groups: usize,
+        density: f64,
         gradients: Gradients,
     },
     /// A network without its batch norms, on a number of batches.
@@ -59,8 +61,17 @@ fn prepare(request: Request) -> Result<Work, String> {
             weight,
             stride,
             groups,
+            density,
             gradients,
-        } => Ok(conv(&input, &weight, stride, groups, gradients)),
+        } => {
+            let attributes = Convolution {
+                stride: [stride; 2],
+                padding: [weight[2] / 2; 2],
+                dilation: [1; 2],
+                groups,
+            };
+            Ok(conv(&input, &weight, attributes, density, gradients))
+        }
         Request::Model {
             model,
             input,
@@ -72,30 +83,34 @@ fn prepare(request: Request) -> Result<Work, String> {
 fn conv(
     input: &[usize],
     weight: &[usize],
-    stride: usize,
-    groups: usize,
+    attributes: Convolution,
+    density: f64,
     gradients: Gradients,
 ) -> Work {
-    let attributes = Convolution {
-        stride: [stride; 2],
-        padding: [weight[2] / 2; 2],
-        dilation: [1; 2],
-        groups,
-    };
-    let variable = |tensor: Tensor, wanted: bool| {
-        if wanted {
-            Var::from_tensor(&tensor).unwrap().into_inner()
-        } else {
-            tensor
-        }
-    };
-    let x = variable(noise(input, 1.0), gradients == Gradients::Both);
-    let w = variable(noise(weight, 0.1), gradients != Gradients::None);
+    let x = noise(input, 1.0);
+    let same = x.clone();
+    let mask = Tensor::rand(0f32, 1f32, weight, &Device::Cpu).unwrap();
+    let mask = mask.lt(density).unwrap();
+    let mask = mask.to_dtype(candle_core::DType::F32).unwrap();
+    let w = (noise(weight, 0.1) * &mask).unwrap();
+    let forward = move |w: &Tensor| conv2d(&same, w, None, attributes, Clamp::NONE).unwrap();
+    // From a gradient of ones, as on the other side.
+    let seed = forward(&w).ones_like().unwrap();
     Box::new(move || {
-        let y = conv2d(&x, &w, None, attributes, Clamp::NONE).unwrap();
+        drop(forward(&w));
         if gradients != Gradients::None {
-            // From a gradient of ones, as on the other side.
-            drop(y.backward().unwrap());
+            let of_x = if gradients == Gradients::Both {
+                Wanted::All
+            } else {
+                Wanted::No
+            };
+            let of_w = if density < 1.0 {
+                Wanted::Where(&mask)
+            } else {
+                Wanted::All
+            };
+            let wanted = [of_x, of_w, Wanted::No];
+            drop(conv2d_gradients([&x, &w], &seed, attributes, wanted).unwrap());
         }
     })
 }

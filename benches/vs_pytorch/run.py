@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -74,6 +75,16 @@ CONVOLUTIONS: Dict[str, List[Shape]] = {
         (1, 64, 64, 56, 3, 1, 1),
     ],
 }
+
+# Convolutions of pruned networks, with the share of weights that is left. PyTorch computes all of
+# them, and so it does where a mask says that gradients of the others are of no use.
+PRUNED: List[Tuple[Shape, float]] = [
+    ((8, 64, 64, 56, 3, 1, 1), 0.1),
+    ((64, 16, 16, 32, 3, 1, 1), 0.4),
+    ((64, 32, 32, 16, 3, 1, 1), 0.2),
+    ((64, 64, 64, 8, 3, 1, 1), 0.1),
+    ((8, 256, 64, 56, 1, 1, 1), 0.1),
+]
 
 # The side at which networks are those for ImageNet: torchvision's, with a thousand classes.
 IMAGENET = 224
@@ -194,23 +205,25 @@ def network(name: str, size: List[int], batches: int) -> Callable[[], Any]:
 
 def rows(worker: Worker, only: str) -> Iterator[Row]:
     """Everything to time."""
-    for group, shapes in CONVOLUTIONS.items():
-        for shape in shapes:
-            batch, inputs, outputs, side, kernel, stride, groups = shape
-            for gradients in ("none", "weight", "both"):
-                request = {
-                    "work": "conv",
-                    "input": [batch, inputs, side, side],
-                    "weight": [outputs, inputs // groups, kernel, kernel],
-                    "stride": stride,
-                    "groups": groups,
-                    "gradients": gradients,
-                }
-                what = {"none": "fwd", "weight": "fwd+dW", "both": "fwd+dW+dX"}[gradients]
-                name = f"{batch} {inputs}->{outputs} {side} k{kernel} s{stride} g{groups} {what}"
-                if only in f"{group} {name}":
-                    ours = partial(worker.seconds, request)
-                    yield Row(group, name, ours, partial(convolution, shape, gradients))
+    dense = [(group, shape, 1.0) for group, shapes in CONVOLUTIONS.items() for shape in shapes]
+    for group, shape, density in dense + [("pruned", *pruned) for pruned in PRUNED]:
+        batch, inputs, outputs, side, kernel, stride, groups = shape
+        for gradients in ("none", "weight", "both"):
+            request = {
+                "work": "conv",
+                "input": [batch, inputs, side, side],
+                "weight": [outputs, inputs // groups, kernel, kernel],
+                "stride": stride,
+                "groups": groups,
+                "density": density,
+                "gradients": gradients,
+            }
+            what = {"none": "fwd", "weight": "fwd+dW", "both": "fwd+dW+dX"}[gradients]
+            left = f" {density:.0%} left" if density < 1 else ""
+            name = f"{batch} {inputs}->{outputs} {side} k{kernel} s{stride} g{groups}{left} {what}"
+            if only in f"{group} {name}":
+                ours = partial(worker.seconds, request)
+                yield Row(group, name, ours, partial(convolution, shape, gradients))
     for name, size, batches in NETWORKS:
         label = f"{name} {size} x {batches}"
         if only in f"network {label}":
@@ -245,10 +258,15 @@ def job(arguments: argparse.Namespace, binary: Path, threads: int) -> Row:
         if done.returncode:
             sys.exit(f"{binary} failed")
         output.unlink()
-        print(f"ptsbench  {done.stdout.splitlines()[0]}", file=sys.stderr)
+        most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+        print(f"ptsbench  {done.stdout.splitlines()[0]}, at most {most} MiB", file=sys.stderr)
 
     name = f"block reconstruction of ResNet-20, {arguments.iterations} iterations a unit"
-    theirs = partial(reconstruct_resnet20, folder, weights, arguments.iterations)
+    def theirs() -> None:
+        reconstruct_resnet20(folder, weights, arguments.iterations)
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        print(f"PyTorch   at most {most} MiB", file=sys.stderr)
+
     return Row("job", name, partial(seconds, ours), lambda: theirs)
 
 

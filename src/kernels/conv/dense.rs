@@ -1,7 +1,7 @@
 //! Convolution and its input gradient: products of the weight with views of an image.
 
 use super::axis::{Axis, Class};
-use super::views::{Views, terms};
+use super::layout::{Layout, terms};
 use super::winograd::Winograd;
 use super::{Geometry, Kernels, Rows};
 use crate::kernels::Clamp;
@@ -238,7 +238,7 @@ struct Correlation<'a> {
     output: [usize; 2],
     /// The way that is faster for many channels; what follows is the other.
     winograd: Option<Winograd>,
-    views: Option<Views>,
+    layout: Layout,
     terms: Vec<Term>,
     /// What is left of the weight, where most of it is zero.
     sparse: Option<Sparse>,
@@ -263,13 +263,14 @@ impl<'a> Correlation<'a> {
         } else {
             Winograd::new(level, [y, x], weight, kernels, &tap)
         };
-        let (mut views, mut direct) = (None, Vec::new());
+        let (mut layout, mut direct) = (Layout::Image, Vec::new());
         if winograd.is_none() {
             let element = |c: usize, ky, kx| c * kernels.channel_stride * taps + tap(ky, kx);
-            views = Views::new(kernels.channels, y, x);
-            direct = terms(views.as_ref(), kernels.channels, y, x, element);
+            layout = Layout::new(kernels.channels, y, x);
+            let offset = |c, ky, kx| layout.offset(y.input * x.input, c, ky, kx);
+            direct = terms(kernels.channels, y, x, offset, element);
         }
-        let columns = views.as_ref().map_or(y.output, Views::fewest) * x.output;
+        let columns = layout.fewest(y.output) * x.output;
         let sparse = (few && columns >= sparse::COLUMNS).then(|| {
             Sparse::new(weight, rows, &direct, |row| {
                 row / kernels.rows * group + row % kernels.rows * kernels.row_stride * taps
@@ -282,7 +283,7 @@ impl<'a> Correlation<'a> {
             plane: y.input * x.input,
             output: [y.output, x.output],
             winograd,
-            views,
+            layout,
             terms: direct,
             sparse,
         }
@@ -298,9 +299,9 @@ impl<'a> Correlation<'a> {
         self.winograd.as_ref().map_or(1, Winograd::images)
     }
 
-    /// Returns the elements of the views that [`Self::run`] needs, zero before the first run.
+    /// Returns the scratch that [`Self::run`] needs, zero before the first run.
     fn scratch(&self) -> usize {
-        self.views.as_ref().map_or(0, Views::len)
+        self.layout.len()
     }
 
     /// Computes the planes `output` of `rows` of some images, one image after the other.
@@ -319,17 +320,12 @@ impl<'a> Correlation<'a> {
         if let Some(winograd) = &self.winograd {
             return winograd.run(level, images, rows, output);
         }
-        let views = self.views.as_ref().filter(|_| !self.terms.is_empty());
         let images = images.chunks_exact(self.image());
         for (image, output) in images.zip(output.chunks_exact_mut(rows.count * height * width)) {
-            let Some(views) = views else {
-                self.product(level, image, rows, height, output);
-                continue;
-            };
-            for band in views.bands() {
-                views.fill(level, image, &band, buffer);
-                let output = &mut output[views.pixels(&band).start..];
-                self.product(level, buffer, rows, band.len(), output);
+            for band in self.layout.bands(height) {
+                let output = &mut output[band.start * width..];
+                let seen = self.layout.fill(level, image, &band, buffer);
+                self.product(level, seen, rows, band.len(), output);
             }
         }
     }

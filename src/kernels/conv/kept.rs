@@ -2,7 +2,7 @@
 //! for each of them.
 
 use super::Geometry;
-use super::views::{Views, terms};
+use super::layout::{Layout, terms};
 use crate::kernels::dot::Dots;
 use crate::kernels::scratch::{filled, with_scratch};
 use crate::kernels::simd::Level;
@@ -35,7 +35,7 @@ pub(super) fn weight_gradient(
     let sums = filled(parts * count, count, |index, sums| {
         let mut dots = Dots::new(count);
         let images = index * part..shape.batch.min((index + 1) * part);
-        with_scratch([kept.views.as_ref().map_or(0, Views::len)], |[buffer]| {
+        with_scratch([kept.layout.len()], |[buffer]| {
             buffer.fill(0.0);
             for image in images {
                 for group in 0..shape.groups {
@@ -63,7 +63,7 @@ pub(super) fn weight_gradient(
 
 /// The weights that are left.
 struct Kept {
-    views: Option<Views>,
+    layout: Layout,
     /// Where they lie, output channel by output channel, and what of a view each one's tap sees.
     weights: Vec<usize>,
     starts: Vec<u32>,
@@ -80,14 +80,10 @@ impl Kept {
         if too_many {
             return None;
         }
-        let views = Views::new(shape.inner(), &shape.y, &shape.x);
-        let terms = terms(
-            views.as_ref(),
-            shape.inner(),
-            &shape.y,
-            &shape.x,
-            |_, _, _| 0,
-        );
+        let layout = Layout::new(shape.inner(), &shape.y, &shape.x);
+        let plane = shape.y.input * shape.x.input;
+        let seen = |channel, ky, kx| layout.offset(plane, channel, ky, kx);
+        let terms = terms(shape.inner(), &shape.y, &shape.x, seen, |_, _, _| 0);
         // One more than are left, for the next one to be written before it is known whether it counts.
         let (mut weights, mut starts) = (vec![0; left + 1], vec![0; left + 1]);
         let mut channels = vec![0];
@@ -103,7 +99,7 @@ impl Kept {
         weights.truncate(left);
         starts.truncate(left);
         Some(Self {
-            views,
+            layout,
             weights,
             starts,
             channels,
@@ -127,20 +123,15 @@ impl Kept {
         );
         let input = &input[(image * shape.groups + group) * pixels..][..pixels];
         let gradient = &gradient[(image * shape.groups + group) * outer * plane..];
-        let mut add = |right: &[f32], band: std::ops::Range<usize>| {
+        for band in self.layout.bands(shape.y.output) {
+            let seen = self.layout.fill(level, input, &band, buffer);
+            let pixels = band.start * shape.x.output..band.end * shape.x.output;
             for (row, gradient) in gradient.chunks_exact(plane).take(outer).enumerate() {
                 let channel = group * outer + row;
                 let first = self.channels[channel];
                 let starts = &self.starts[first..self.channels[channel + 1]];
-                dots.add(level, first, &gradient[band.clone()], right, starts);
+                dots.add(level, first, &gradient[pixels.clone()], seen, starts);
             }
-        };
-        let Some(views) = &self.views else {
-            return add(input, 0..plane);
-        };
-        for band in views.bands() {
-            views.fill(level, input, &band, buffer);
-            add(buffer, views.pixels(&band));
         }
     }
 }

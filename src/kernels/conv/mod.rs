@@ -4,6 +4,7 @@ pub(super) mod axis;
 mod dense;
 mod depthwise;
 mod kept;
+mod layout;
 mod op;
 mod views;
 mod weight;

@@ -5,7 +5,6 @@
 //! tap to the next is moving by a row. Three copies serve the nine taps of a 3x3 kernel, and no im2col is made.
 
 use super::axis::Axis;
-use crate::kernels::product::Term;
 use crate::kernels::simd::Level;
 use std::ops::Range;
 
@@ -117,16 +116,6 @@ impl Views {
             .map(move |first| first..rows.min(first + band))
     }
 
-    /// Returns the output rows of the smallest band.
-    pub(super) fn fewest(&self) -> usize {
-        self.bands().map(|band| band.len()).min().unwrap_or(0)
-    }
-
-    /// Returns the output pixels of a band.
-    pub(super) fn pixels(&self, band: &Range<usize>) -> Range<usize> {
-        band.start * self.x.output..band.end * self.x.output
-    }
-
     /// Returns where a channel seen through a tap begins.
     pub(super) fn offset(&self, channel: usize, ky: usize, kx: usize) -> usize {
         let (row, first) = split(self.y.offsets[ky], self.y.step);
@@ -148,49 +137,6 @@ impl Views {
             to: views,
         });
     }
-
-    /// Fills the rows of one phase, the first of them `row` steps down, from the plane that begins at `plane`.
-    #[inline(always)]
-    fn fill_phase(
-        &self,
-        (image, plane): (&[f32], usize),
-        row: isize,
-        first: usize,
-        kx: usize,
-        view: &mut [f32],
-    ) {
-        let (x, step) = (&self.x, self.y.step as isize);
-        let (rows, height) = (
-            view.len() / x.output,
-            self.y.input as isize - first as isize,
-        );
-        // Steps at which there are rows of the image, counted from the view's first.
-        let above = (-row).clamp(0, rows as isize) as usize;
-        let below = ((height + step - 1).div_euclid(step) - row)
-            .clamp(above as isize, rows as isize) as usize;
-        if self.band < self.y.output {
-            view[..above * x.output].fill(0.0);
-            view[below * x.output..].fill(0.0);
-        }
-        let view = &mut view[above * x.output..below * x.output];
-        if view.is_empty() {
-            return;
-        }
-        let from = ((row + above as isize) * step + first as isize) as usize * x.input;
-        let from = (plane + from) as isize + x.offsets[kx];
-        if let Some(mask) = self.masks.get(kx) {
-            shifted(image, from, mask, view);
-        } else {
-            let rows = Rows {
-                image,
-                from,
-                stride: self.y.step * x.input,
-                step: x.step,
-                seen: &self.seen[kx],
-            };
-            rows.sample(x.output, view);
-        }
-    }
 }
 
 /// [`Views::fill`], for vector instructions.
@@ -206,20 +152,62 @@ impl pulp::NullaryFnOnce for Fill<'_, '_> {
 
     #[inline(always)]
     fn call(self) {
-        let Views { y, x, size, .. } = self.views;
-        let size = *size;
-        let planes = (0..self.image.len()).step_by(y.input * x.input);
-        let views = self.to.chunks_exact_mut(x.offsets.len() * size);
-        for (plane, views) in planes.zip(views) {
-            let plane = (self.image, plane);
-            for (kx, view) in views.chunks_exact_mut(size).enumerate() {
-                for phase in &self.views.phases {
-                    let rows = self.band.len() + phase.span();
-                    let view = &mut view[phase.start..][..rows * x.output];
-                    let row = self.band.start as isize + phase.low;
-                    self.views.fill_phase(plane, row, phase.first, kx, view);
-                }
+        let (views, to) = (self.views, self.to);
+        for phase in &views.phases {
+            for kx in 0..views.x.offsets.len() {
+                fill(views, self.image, self.band, (phase, kx), to);
             }
+        }
+    }
+}
+
+/// Fills what a horizontal tap sees of the rows of one phase, channel by channel.
+#[inline(always)]
+fn fill(
+    views: &Views,
+    image: &[f32],
+    rows: &Range<usize>,
+    (phase, kx): (&Phase, usize),
+    to: &mut [f32],
+) {
+    let Views {
+        y,
+        x,
+        size,
+        band,
+        seen,
+        masks,
+        ..
+    } = views;
+    let (row, rows) = (rows.start, rows.len() + phase.span());
+    let (row, step) = (row as isize + phase.low, y.step as isize);
+    // Steps at which there are rows of the image, counted from the view's first.
+    let above = (-row).clamp(0, rows as isize) as usize;
+    let below = (y.input as isize - phase.first as isize + step - 1).div_euclid(step) - row;
+    let below = below.clamp(above as isize, rows as isize) as usize;
+    let (above, below, end) = (above * x.output, below * x.output, rows * x.output);
+    let first = ((row.max(0) * step) as usize + phase.first) * x.input;
+    let (plane, count) = (y.input * x.input, x.offsets.len());
+    let views = to.chunks_exact_mut(*size).skip(kx).step_by(count);
+    for (channel, view) in views.enumerate().take(image.len() / plane) {
+        let view = &mut view[phase.start..][..end];
+        if *band < y.output {
+            view[..above].fill(0.0);
+            view[below..].fill(0.0);
+        }
+        let view = &mut view[above..below];
+        let from = (channel * plane + first) as isize + x.offsets[kx];
+        if let Some(mask) = masks.get(kx) {
+            shifted(image, from, mask, view);
+        } else if !view.is_empty() {
+            let rows = Rows {
+                image,
+                from,
+                stride: y.step * x.input,
+                step: x.step,
+                seen: &seen[kx],
+            };
+            rows.sample(x.output, view);
         }
     }
 }
@@ -344,31 +332,4 @@ impl Rows<'_> {
             *view = pixel.copied().unwrap_or(0.0);
         }
     }
-}
-
-/// Returns the terms of a correlation over `views`, or over the image itself: channel by channel, tap by tap. `weight`
-/// says where a channel's weights for a pair of taps lie.
-pub(super) fn terms(
-    views: Option<&Views>,
-    channels: usize,
-    y: &Axis,
-    x: &Axis,
-    weight: impl Fn(usize, usize, usize) -> usize,
-) -> Vec<Term> {
-    let mut terms = Vec::with_capacity(channels * y.offsets.len() * x.offsets.len());
-    for channel in 0..channels {
-        for ky in 0..y.offsets.len() {
-            for kx in 0..x.offsets.len() {
-                let b = match views {
-                    Some(views) => views.offset(channel, ky, kx),
-                    None => channel * y.input * x.input,
-                };
-                terms.push(Term {
-                    a: weight(channel, ky, kx) as u32,
-                    b: b as u32,
-                });
-            }
-        }
-    }
-    terms
 }

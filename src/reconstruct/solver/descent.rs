@@ -77,6 +77,7 @@ pub(super) fn descend(
     Ok(Solution {
         tensors: best.1,
         iterations,
+        loss: best.0.is_finite().then_some(best.0),
     })
 }
 

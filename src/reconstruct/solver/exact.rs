@@ -72,6 +72,7 @@ impl Solver for Exact {
         Ok(Solution {
             tensors: layer.tensors(problem, &solved)?,
             iterations: 1,
+            loss: None,
         })
     }
 }

@@ -44,4 +44,6 @@ pub struct Solution {
     pub tensors: Vec<(ParamId, Tensor)>,
     /// Steps taken.
     pub iterations: usize,
+    /// What [`Problem::loss`] says of them, where the solver has asked.
+    pub loss: Option<f64>,
 }

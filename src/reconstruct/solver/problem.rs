@@ -176,8 +176,12 @@ impl<'a> Problem<'a> {
         let Solution {
             tensors,
             iterations,
+            loss,
         } = solver.solve(self, progress)?;
-        let loss = self.loss(&self.with(&tensors))?;
+        let loss = match loss {
+            Some(loss) => loss,
+            None => self.loss(&self.with(&tensors))?,
+        };
         let better = loss <= loss_before;
         if better {
             for (id, tensor) in tensors {
