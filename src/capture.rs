@@ -76,6 +76,15 @@ impl<'a> Walker<'a> {
         Ok(())
     }
 
+    /// Takes a value for all samples that somebody has computed with the walker's weights, if it fits the budget.
+    pub fn hold(&mut self, value: ValueId, tensor: Tensor) {
+        let elements = |tensor: &Tensor| tensor.elem_count();
+        let held: usize = self.held.values().map(elements).sum();
+        if (held + elements(&tensor)) * DType::F32.size_in_bytes() <= self.budget {
+            self.held.insert(value, tensor);
+        }
+    }
+
     /// Returns `values` for the samples `rows`.
     ///
     /// # Errors

@@ -253,10 +253,15 @@ class VisionTransformer(nn.Module):
 _BUILDERS: Dict[str, Callable[[int, int], nn.Module]] = {
     "resnet20": lambda channels, classes: ResNet(3, channels, classes),
     "resnet32": lambda channels, classes: ResNet(5, channels, classes),
+    "resnet44": lambda channels, classes: ResNet(7, channels, classes),
     "resnet56": lambda channels, classes: ResNet(9, channels, classes),
+    "resnet110": lambda channels, classes: ResNet(18, channels, classes),
     "mobilenet_v2": lambda channels, classes: MobileNetV2(1.0, False, channels, classes),
     "mobilenetv2_x0_25": lambda channels, classes: MobileNetV2(0.25, True, channels, classes),
     "mobilenetv2_x0_5": lambda channels, classes: MobileNetV2(0.5, True, channels, classes),
+    "mobilenetv2_x0_75": lambda channels, classes: MobileNetV2(0.75, True, channels, classes),
+    "mobilenetv2_x1_0": lambda channels, classes: MobileNetV2(1.0, True, channels, classes),
+    "mobilenetv2_x1_4": lambda channels, classes: MobileNetV2(1.4, True, channels, classes),
     "vit_micro_patch4_28": lambda channels, classes: VisionTransformer(
         28, 4, 64, 6, 4, channels, classes
     ),

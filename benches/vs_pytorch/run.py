@@ -248,7 +248,7 @@ def job(arguments: argparse.Namespace, binary: Path, threads: int) -> Row:
         "--data", arguments.data, "--allocator", "l2norm", "--sparsity", "0.8",
         "--reconstruction", "block-sparse-weight+bias-adam(lr=1e-3)",
         "--iterations", str(arguments.iterations), "--calibration", "256", "--batch-size", "32",
-        "--limit", "2000", "--output", str(output),
+        "--limit", "2000", "--format", "json", "--output", str(output),
     ]  # fmt: skip
     environment = {**os.environ, "RAYON_NUM_THREADS": str(threads)}
     folder, weights = Path(arguments.data.split(":", 1)[1]), Path(arguments.weights)
@@ -258,8 +258,10 @@ def job(arguments: argparse.Namespace, binary: Path, threads: int) -> Row:
         if done.returncode:
             sys.exit(f"{binary} failed")
         output.unlink()
-        most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
-        print(f"ptsbench  {done.stdout.splitlines()[0]}, at most {most} MiB", file=sys.stderr)
+        record = json.loads(done.stdout)
+        found, most = record["metrics"]["top1"], record["peak_rss_bytes"] >> 20
+        found = f"dense {found['dense']:.2f}, sparse {found['sparse']:.2f}"
+        print(f"ptsbench  top1: {found}, at most {most} MiB", file=sys.stderr)
 
     name = f"block reconstruction of ResNet-20, {arguments.iterations} iterations a unit"
     def theirs() -> None:

@@ -9,6 +9,7 @@
 //!
 //! No result depends on the number of threads: work is cut by shape alone wherever cutting changes the order of a sum.
 
+mod adam;
 mod affine;
 mod attention;
 mod clamp;
@@ -32,6 +33,7 @@ mod storage;
 mod sums;
 mod transpose;
 
+pub use adam::{AdamStep, Moments};
 pub use affine::scale_and_shift;
 pub use attention::attention;
 pub use clamp::Clamp;

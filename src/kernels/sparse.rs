@@ -30,7 +30,7 @@ struct Entry {
 }
 
 /// The share of terms up to which leaving out the others pays.
-const DENSITY: f64 = 0.45;
+const DENSITY: f64 = 0.6;
 
 /// The terms of a row up to which it does: more outgrow the first-level cache.
 const TERMS: usize = 250;

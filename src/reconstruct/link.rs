@@ -116,6 +116,9 @@ impl Job<'_> {
             let source = source(link, &dense, &sparse);
             let problem = Problem::new(self, unit, weights, [&dense, source])?;
             let report = problem.improve(link.solver.as_ref(), weights, progress)?;
+            if let Some(targets) = problem.into_targets() {
+                dense.hold(unit.output, targets);
+            }
             reports.push(UnitReport {
                 seconds: start.elapsed().as_secs_f64(),
                 ..report

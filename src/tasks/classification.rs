@@ -5,13 +5,17 @@ use crate::data::{Labels, Split, augment, draw_calibration};
 use crate::metrics::{ClassScores, Compute, METRICS, Metric};
 use crate::progress::Progress;
 use candle_core::Tensor;
+use std::ops::RangeInclusive;
 
 /// The task `classification`.
 #[derive(Debug)]
 pub(super) struct Classification;
 
-/// How many images are run at once: few enough for their activations to stay in the cache.
-const BATCH: usize = 8;
+/// The elements of the images that are run at once, for their activations to stay in the cache.
+const ELEMENTS: usize = 1 << 17;
+
+/// The fewest and the most images that are.
+const BATCH: RangeInclusive<usize> = 8..=32;
 
 impl Task for Classification {
     fn name(&self) -> &'static str {
@@ -59,10 +63,12 @@ impl Task for Classification {
         let mut scores = ClassScores::new(network.graph.value(*output).shape.numel());
         let plan = network.graph.plan(network.graph.inputs(), &[*output]);
         let plan = plan.map_err(crate::graph::RunError::from)?;
-        progress.stage("evaluate", samples.div_ceil(BATCH));
-        for start in (0..samples).step_by(BATCH) {
+        let image = network.graph.value(network.graph.inputs()[0]).shape.numel();
+        let batch = (ELEMENTS / image).clamp(*BATCH.start(), *BATCH.end());
+        progress.stage("evaluate", samples.div_ceil(batch));
+        for start in (0..samples).step_by(batch) {
             progress.check()?;
-            let indices: Vec<usize> = (start..samples.min(start + BATCH)).collect();
+            let indices: Vec<usize> = (start..samples.min(start + batch)).collect();
             let images = source.dataset.images(Split::Test, &indices)?;
             let input = source.preprocess.apply(&images, network.device)?;
             let logits = plan.run(network.graph, network.weights, &[input])?;

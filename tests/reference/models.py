@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write models.json: logits, sizes and layers of networks with weights that any program can make.
+"""Write models/FAMILY.json: logits, sizes and layers of networks with weights that any program can make.
 
 A parameter or buffer called NAME takes its values from a fixed generator. With h the 64-bit FNV-1a
 hash of the bytes of NAME, element i (from 0, in row-major order) takes z, the splitmix64 finalizer
@@ -18,21 +18,23 @@ f64 and rounded to f32 at the end.
 Logits are computed in f32 and in evaluation mode; ``f32_deviation`` is the largest difference from
 the same network run in f64, as a measure of the rounding to expect. ``parameters`` leaves buffers
 out, and ``macs`` counts the multiply-accumulates of convolutions and linear layers for one image.
-``prunable`` lists the convolutions and linear layers in module order.
+``prunable`` lists the convolutions and linear layers in module order, each with its weight's shape.
 
-The ImageNet ResNets are torchvision's own, so that the script needs it.
+Networks come from torchvision (0.14), from timm (0.9.16), or, where neither has them, from the module
+beside the embedded checkpoints. ``source`` says which, and by which name if it is another there.
 
-With --peers, the logits are also compared with those of torchvision's MobileNetV2 and of timm's
-Vision Transformer with the same weights, where these packages are installed.
+With --peers, the logits of what that module has are also compared with those of torchvision's
+MobileNetV2 and of timm's Vision Transformer with the same weights.
 
-Example:
+Examples:
     python3 models.py
+    python3 models.py resnet vgg
 """
 
 from __future__ import annotations
 
 import argparse
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 
 import numpy as np
 import torch
@@ -41,20 +43,52 @@ from torch import Tensor, nn
 from common import HERE, digits, write_json
 from models import build, prunable_layers
 
-# Model, input channels, image size, classes.
-CASES = (
-    ("resnet20", 1, 28, 10),
-    ("resnet20", 3, 32, 10),
-    ("resnet32", 3, 32, 10),
-    ("resnet56", 3, 32, 10),
-    ("resnet18", 3, 64, 10),
-    ("resnext50_32x4d", 3, 64, 10),
-    ("mobilenetv2_x0_25", 1, 28, 10),
-    ("mobilenetv2_x0_5", 3, 32, 10),
-    ("mobilenet_v2", 3, 224, 1000),
-    ("vit_micro_patch4_28", 1, 28, 10),
-)
-BATCH = 2
+
+
+class Case(NamedTuple):
+    """A network: its name, where it comes from, and with what it is built."""
+
+    model: str
+    source: str
+    channels: int = 3
+    size: int = 64
+    classes: int = 10
+    # Images a batch.
+    batch: int = 2
+
+
+# The families of the program, with their networks. One file of fixtures each.
+FAMILIES: Dict[str, List[Case]] = {
+    "resnet-cifar": [
+        Case("resnet20", "checkpoints", 1, 28),
+        *(Case(f"resnet{depth}", "checkpoints", 3, 32) for depth in (20, 32, 44, 56, 110)),
+    ],
+    "resnet": [
+        Case("resnet18", "torchvision"),
+        Case("resnet34", "torchvision"),
+        Case("resnet50", "torchvision"),
+        Case("resnet101", "torchvision"),
+        Case("resnet152", "torchvision"),
+        Case("wide_resnet50_2", "torchvision"),
+        Case("resnext50_32x4d", "torchvision"),
+        Case("resnext101_32x8d", "torchvision"),
+    ],
+    "mobilenetv2": [
+        Case("mobilenetv2_x0_25", "checkpoints", 1, 28),
+        *(
+            Case(f"mobilenetv2_x{width}", "checkpoints", 3, 32)
+            for width in ("0_5", "0_75", "1_0", "1_4")
+        ),
+        Case("mobilenet_v2", "checkpoints", 3, 224, 1000),
+    ],
+    "vit": [
+        Case("vit_micro_patch4_28", "checkpoints", 1, 28),
+        *(
+            Case(f"vit_{width}_patch16_224", "timm", size=224, batch=1)
+            for width in ("tiny", "small", "base")
+        ),
+    ],
+}
 
 
 def uniform(name: str, count: int) -> np.ndarray:
@@ -96,14 +130,19 @@ def fill(model: nn.Module) -> nn.Module:
     return model.eval()
 
 
-def network(name: str, channels: int, classes: int) -> nn.Module:
-    """The network called ``name``: ours in PyTorch, or else torchvision's."""
-    try:
-        return build(name, channels, classes)
-    except KeyError:
+def network(case: Case) -> nn.Module:
+    """The network of a case."""
+    source, _, name = case.source.partition(":")
+    name = name or case.model
+    if source == "checkpoints":
+        return build(name, case.channels, case.classes)
+    if source == "torchvision":
         import torchvision
 
-        return getattr(torchvision.models, name)(num_classes=classes)
+        return getattr(torchvision.models, name)(weights=None, num_classes=case.classes)
+    import timm
+
+    return timm.create_model(name, num_classes=case.classes, in_chans=case.channels)
 
 
 def count_macs(model: nn.Module, image: Tensor) -> int:
@@ -147,58 +186,54 @@ def peers(name: str, channels: int, classes: int) -> Iterator[Tuple[str, nn.Modu
         )
 
 
-def describe(
-    name: str, channels: int, size: int, classes: int, compare: bool
-) -> Dict[str, Any]:
+def describe(case: Case, compare: bool) -> Dict[str, Any]:
     """The fixture of one model."""
-    model = fill(network(name, channels, classes))
-    inputs = torch.from_numpy(generate("input", (BATCH, channels, size, size)))
+    model = fill(network(case))
+    shape = (case.batch, case.channels, case.size, case.size)
+    inputs = torch.from_numpy(generate("input", shape))
     with torch.no_grad():
         logits = model(inputs)
-        for peer, other in peers(name, channels, classes) if compare else ():
+        for peer, other in peers(case.model, case.channels, case.classes) if compare else ():
             assert list(other.state_dict()) == list(model.state_dict()), peer
             difference = (fill(other)(inputs) - logits).abs().max().item()
             print(f"  {peer}: same names in the same order, logits within {difference:.1e}")
     macs = count_macs(model, inputs[:1])
-    layers: List[Dict[str, Any]] = [
-        {"name": layer_name, "shape": list(layer.weight.shape)}
-        for layer_name, layer in prunable_layers(model)
-    ]
     with torch.no_grad():
         deviation = (model.double()(inputs.double()) - logits).abs().max().item()
-    print(f"{name} {channels}x{size}x{size}: {macs} MACs, |f32 - f64| <= {deviation:.1e}")
+    print(f"{case.model} {list(shape)}: {macs} MACs, |f32 - f64| <= {deviation:.1e}")
     return {
-        "model": name,
-        "input": [BATCH, channels, size, size],
-        "classes": classes,
+        "model": case.model,
+        "source": case.source,
+        "input": list(shape),
+        "classes": case.classes,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "macs": macs,
-        "prunable": layers,
+        "prunable": [
+            f"{name} {'x'.join(map(str, layer.weight.shape))}"
+            for name, layer in prunable_layers(model)
+        ],
         "f32_deviation": float(f"{deviation:.3g}"),
         "logits": digits(logits.numpy()),
     }
 
 
 def main() -> None:
-    """Write models.json beside this script."""
+    """Write the fixtures beside this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("families", nargs="*", metavar="FAMILY", help="these alone (default: all)")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--peers", action="store_true", help="compare with torchvision and timm")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    samples = ("input", "conv1.weight", "bn1.weight", "bn1.bias", "bn1.running_var")
-    shapes = {"conv1.weight": (16, 3, 3, 3)}
-    document = {
-        "source": f"tests/reference/models.py, PyTorch {torch.__version__}",
-        "generator": {
-            name: digits(generate(name, shapes.get(name, (16,))).reshape(-1)[:4])
-            for name in samples
-        },
-        "models": [describe(*case, args.peers) for case in CASES],
-    }
-    write_json(HERE / "models.json", document)
+    for family in args.families or FAMILIES:
+        document = {
+            "source": f"tests/reference/models.py, PyTorch {torch.__version__}",
+            "family": family,
+            "models": [describe(case, args.peers) for case in FAMILIES[family]],
+        }
+        write_json(HERE / "models" / f"{family}.json", document)
 
 
 if __name__ == "__main__":

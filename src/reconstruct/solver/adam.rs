@@ -2,12 +2,14 @@
 
 use super::descent::{Decay, Rule, Schedule, descend};
 use super::{Problem, Solution, Solver};
+use crate::kernels::{AdamStep, Moments};
 use crate::progress::Progress;
 use crate::reconstruct::ReconstructError;
 use crate::registry::{Technique, from_params};
 use candle_core::{Result as CandleResult, Tensor};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 pub(super) const ENTRY: Technique<dyn Solver> = Technique::new(
     "adam",
@@ -51,7 +53,7 @@ impl Solver for Adam {
             decay: self.decay,
             iterations: self.iterations,
         };
-        let mut rule = Moments {
+        let mut rule = Descent {
             adam: *self,
             states: BTreeMap::new(),
         };
@@ -59,40 +61,41 @@ impl Solver for Adam {
     }
 }
 
-struct Moments {
+struct Descent {
     adam: Adam,
-    states: BTreeMap<usize, State>,
+    /// The steps taken and the moments of each parameter.
+    states: BTreeMap<usize, (i32, Moments)>,
 }
 
-struct State {
-    steps: i32,
-    first: Tensor,
-    second: Tensor,
-}
-
-impl Rule for Moments {
-    fn step(&mut self, index: usize, gradient: &Tensor, lr: f64) -> CandleResult<Tensor> {
+impl Rule for Descent {
+    fn step(
+        &mut self,
+        index: usize,
+        weight: &Tensor,
+        gradient: &Tensor,
+        lr: f64,
+    ) -> CandleResult<Tensor> {
         let Adam {
             beta1, beta2, eps, ..
         } = self.adam;
-        let old = match self.states.remove(&index) {
-            Some(state) => state,
-            None => State {
-                steps: 0,
-                first: gradient.zeros_like()?,
-                second: gradient.zeros_like()?,
-            },
+        let (steps, moments) = match self.states.entry(index) {
+            Entry::Occupied(state) => state.into_mut(),
+            Entry::Vacant(state) => state.insert((
+                0,
+                Moments {
+                    first: gradient.zeros_like()?,
+                    second: gradient.zeros_like()?,
+                },
+            )),
         };
-        let state = State {
-            steps: old.steps + 1,
-            first: ((old.first * beta1)? + (gradient * (1.0 - beta1))?)?,
-            second: ((old.second * beta2)? + (gradient.sqr()? * (1.0 - beta2))?)?,
+        *steps += 1;
+        let step = AdamStep {
+            beta1,
+            beta2,
+            rate: lr / (1.0 - beta1.powi(*steps)),
+            second_bias: 1.0 - beta2.powi(*steps),
+            eps,
         };
-        let first_bias = 1.0 - beta1.powi(state.steps);
-        let second_bias = 1.0 - beta2.powi(state.steps);
-        let deviation = ((&state.second / second_bias)?.sqrt()? + eps)?;
-        let step = ((&state.first * (lr / first_bias))? / deviation)?;
-        self.states.insert(index, state);
-        Ok(step)
+        step.take(weight, gradient, moments)
     }
 }

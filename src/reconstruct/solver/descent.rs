@@ -32,8 +32,14 @@ pub(super) struct Schedule {
 
 /// How a gradient becomes a step.
 pub(super) trait Rule {
-    /// Returns what is to be subtracted from parameter number `index`, for its gradient and the learning rate.
-    fn step(&mut self, index: usize, gradient: &Tensor, lr: f64) -> CandleResult<Tensor>;
+    /// Returns the weight of parameter number `index` moved against its gradient.
+    fn step(
+        &mut self,
+        index: usize,
+        weight: &Tensor,
+        gradient: &Tensor,
+        lr: f64,
+    ) -> CandleResult<Tensor>;
 }
 
 /// How often the loss over all samples is taken on the way, to keep the best.
@@ -104,8 +110,7 @@ impl<'p, 'a> Descent<'p, 'a> {
             let Some(gradient) = gradient else {
                 continue;
             };
-            let step = rule.step(index, &gradient, lr)?;
-            let moved = (self.weights.tensor(*id) - step)?;
+            let moved = rule.step(index, self.weights.tensor(*id), &gradient, lr)?;
             self.weights.set(*id, moved);
         }
         Ok(())

@@ -51,6 +51,11 @@ impl<'a> Problem<'a> {
         Ok(problem)
     }
 
+    /// Returns the dense outputs of all samples, where they are held.
+    pub(in crate::reconstruct) fn into_targets(self) -> Option<Tensor> {
+        self.targets
+    }
+
     /// Returns the network.
     pub fn graph(&self) -> &'a Graph {
         self.job.graph

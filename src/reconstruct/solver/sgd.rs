@@ -61,13 +61,19 @@ struct Momentum {
 }
 
 impl Rule for Momentum {
-    fn step(&mut self, index: usize, gradient: &Tensor, lr: f64) -> CandleResult<Tensor> {
+    fn step(
+        &mut self,
+        index: usize,
+        weight: &Tensor,
+        gradient: &Tensor,
+        lr: f64,
+    ) -> CandleResult<Tensor> {
         let velocity = match self.velocities.get(&index) {
             Some(velocity) => ((velocity * self.momentum)? + gradient)?,
             None => gradient.clone(),
         };
-        let step = (&velocity * lr)?;
+        let moved = weight - (&velocity * lr)?;
         self.velocities.insert(index, velocity);
-        Ok(step)
+        moved
     }
 }
