@@ -95,11 +95,6 @@ fn uniform(name: &str, count: usize) -> Vec<f64> {
 
 fn parameter(param: &Param) -> Tensor {
     let fan_in = param.numel() as f64 / param.shape[0] as f64;
-    let mut numbers = param
-        .name
-        .split('.')
-        .filter_map(|part| part.parse::<u32>().ok());
-    let deep = numbers.any(|number| number >= 20);
     let value = |u: f64| {
         let v = match (param.role, param.name.rsplit('.').next().unwrap()) {
             (_, "running_var") => 0.5 + u,
