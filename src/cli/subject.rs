@@ -24,7 +24,8 @@ pub(super) struct SubjectArgs {
     /// The model, see `ptsbench models`; parameters may be overridden: `resnet20(num_classes=100)`
     #[arg(long)]
     pub(super) model: Spec,
-    /// The checkpoint: a .safetensors, .pth, .pt or .th file, or `embedded:<name>`
+    /// The checkpoint: a .safetensors, .pth, .pt or .th file, the .index.json of one in several files, `hf:<owner>/<repo>[/<file>]`,
+    /// or `embedded:<name>`
     #[arg(long, value_name = "FILE")]
     pub(super) weights: WeightsSpec,
     /// Allow tensors in the checkpoint that the model does not take
@@ -77,14 +78,17 @@ impl SubjectArgs {
         }
     }
 
-    /// Loads the network, and the data if given.
+    /// Loads the network, and the data if given; says on stderr what was loaded.
     pub(super) fn load(
         &self,
         engine: &Engine,
         data: Option<&DataSpec>,
     ) -> Result<Arc<Subject>, CliError> {
         crate::models::family_of(&self.model.name)?;
-        Ok(engine.subject(&self.model, &self.weights, data, self.allow())?)
+        let subject = engine.subject(&self.model, &self.weights, data, self.allow())?;
+        let digest = subject.checkpoint.digest();
+        eprintln!("weights {}, blake3 {digest}", self.weights);
+        Ok(subject)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A checkpoint in memory, and telling its format from its content.
 
-use super::{CheckpointError, CheckpointErrorKind, pytorch, safetensors};
+use super::{CheckpointError, CheckpointErrorKind, pytorch, safetensors, sharded};
 use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,12 +23,17 @@ pub(super) struct Content {
 }
 
 impl Checkpoint {
-    /// Reads a checkpoint file; its content decides on the format, not its extension.
+    /// Reads a checkpoint file; its content decides on the format, not its extension. An index (`*.index.json`) stands for the files
+    /// beside it that it names.
     ///
     /// # Errors
     /// [`CheckpointError`] for a file that is unreadable, damaged, or no checkpoint.
     pub fn read(path: &Path) -> Result<Self, CheckpointError> {
         let name = path.display().to_string();
+        if sharded::recognises(path) {
+            let read = sharded::read(path).map_err(|kind| kind.in_checkpoint(&name))?;
+            return Ok(Self::new(&name, read.0, read.1));
+        }
         let bytes =
             fs::read(path).map_err(|error| CheckpointErrorKind::Io(error).in_checkpoint(&name))?;
         Self::from_bytes(&name, &bytes)
@@ -39,14 +44,18 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError`] for bytes that are damaged, or no checkpoint.
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, CheckpointError> {
-        let Content { tensors, metadata } =
-            decode(bytes).map_err(|kind| kind.in_checkpoint(name))?;
-        Ok(Self {
+        let content = decode(bytes).map_err(|kind| kind.in_checkpoint(name))?;
+        let digest = blake3::hash(bytes).to_hex().to_string();
+        Ok(Self::new(name, content, digest))
+    }
+
+    fn new(name: &str, content: Content, digest: String) -> Self {
+        Self {
             name: name.to_owned(),
-            tensors: without_prefix(tensors),
-            metadata,
-            digest: blake3::hash(bytes).to_hex().to_string(),
-        })
+            tensors: without_prefix(content.tensors),
+            metadata: content.metadata,
+            digest,
+        }
     }
 
     /// Returns the path it was read from, or the name of an embedded checkpoint.
@@ -64,7 +73,7 @@ impl Checkpoint {
         &self.metadata
     }
 
-    /// Returns the BLAKE3 hash of the file's bytes, in hexadecimal.
+    /// Returns the BLAKE3 hash of the bytes of the file, or of all files, in hexadecimal.
     pub fn digest(&self) -> &str {
         &self.digest
     }

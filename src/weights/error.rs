@@ -21,6 +21,23 @@ pub enum CheckpointErrorKind {
     /// The file does not exist or cannot be read.
     #[error("the file cannot be read")]
     Io(#[from] io::Error),
+    /// The index of a checkpoint in several files is not one.
+    #[error("the index is not valid, expected `{{\"weight_map\": {{tensor: file, ...}}}}`")]
+    Index(#[from] serde_json::Error),
+    /// An index names a file that does not lie beside it.
+    #[error("the index names `{shard}`, expected the name of a file beside it")]
+    Shard {
+        /// The file.
+        shard: String,
+    },
+    /// A file that an index names cannot be read.
+    #[error("its part `{shard}` cannot be read")]
+    ShardIo {
+        /// The file.
+        shard: String,
+        /// Why.
+        source: io::Error,
+    },
     /// The content is of no known format.
     #[error("found {found}, expected safetensors or a file written by `torch.save`")]
     UnknownFormat {
@@ -161,15 +178,33 @@ pub enum WeightsError {
         /// The path.
         path: PathBuf,
     },
-    /// Weights on the hub must be downloaded by hand.
+    /// A repository cannot be reached, or lacks the file.
     #[error(
-        "`{spec}` cannot be downloaded: get the file from https://huggingface.co/{repo} and give its path instead"
+        "`hf:{repo}` cannot be downloaded: is there a network, and does https://huggingface.co/{repo} have the file? A file that you have can be given by its path"
     )]
     Hub {
-        /// The spec as typed.
-        spec: String,
         /// Owner and name of the repository.
         repo: String,
+        /// What the client says.
+        source: Box<hf_hub::api::sync::ApiError>,
+    },
+    /// A file is not in the cache, and nothing may be downloaded.
+    #[error(
+        "`hf:{repo}` is not in the cache `{}`, and HF_HUB_OFFLINE is set: unset it, or get the file elsewhere and give its path", cache.display()
+    )]
+    Offline {
+        /// Owner and name of the repository.
+        repo: String,
+        /// The cache.
+        cache: PathBuf,
+    },
+    /// A repository has no file that is known to be a checkpoint.
+    #[error("`hf:{repo}` has no checkpoint of a known name, name one of its files: `{files}`")]
+    NoCheckpoint {
+        /// Owner and name of the repository.
+        repo: String,
+        /// What it has.
+        files: String,
     },
 }
 

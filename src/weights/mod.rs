@@ -12,8 +12,10 @@ mod bind;
 mod checkpoint;
 mod embedded;
 mod error;
+mod hub;
 mod pytorch;
 mod safetensors;
+mod sharded;
 mod spec;
 
 pub use bind::{AllowUnused, BindError, Expected, Misshapen, bind};

@@ -1,5 +1,6 @@
 //! How weights are named on the command line and in suites.
 
+use super::hub::Hub;
 use super::{Checkpoint, EMBEDDED, WeightsError};
 use std::fmt;
 use std::path::PathBuf;
@@ -30,32 +31,28 @@ impl WeightsSpec {
     /// Checks that the checkpoint is there, without reading it.
     ///
     /// # Errors
-    /// [`WeightsError`] when it is unknown, absent, or would have to be downloaded.
+    /// [`WeightsError`] when it is unknown, absent, or would have to be downloaded and may not.
     pub fn availability(&self) -> Result<(), WeightsError> {
         match self {
             Self::Embedded(name) => EMBEDDED.find(name).map(|_| ()).map_err(Into::into),
             Self::File(path) if path.is_file() => Ok(()),
             Self::File(path) => Err(WeightsError::Absent { path: path.clone() }),
-            Self::Hub { repo, .. } => Err(self.hub_error(repo)),
+            Self::Hub { repo, file } => Hub::from_env().availability(repo, file.as_deref()),
         }
     }
 
-    /// Reads the checkpoint.
+    /// Reads the checkpoint, downloading it where it is on the hub and not in the cache.
     ///
     /// # Errors
-    /// [`WeightsError`] when it is unknown, unreadable, or would have to be downloaded.
+    /// [`WeightsError`] when it is unknown, unreadable, or cannot be downloaded.
     pub fn load(&self) -> Result<Checkpoint, WeightsError> {
         match self {
             Self::Embedded(name) => Ok(EMBEDDED.find(name)?.load()?),
             Self::File(path) => Ok(Checkpoint::read(path)?),
-            Self::Hub { repo, .. } => Err(self.hub_error(repo)),
-        }
-    }
-
-    fn hub_error(&self, repo: &str) -> WeightsError {
-        WeightsError::Hub {
-            spec: self.to_string(),
-            repo: repo.to_owned(),
+            Self::Hub { repo, file } => {
+                let path = Hub::from_env().fetch(repo, file.as_deref())?;
+                Ok(Checkpoint::read(&path)?)
+            }
         }
     }
 }
@@ -71,9 +68,8 @@ impl FromStr for WeightsSpec {
         match text.split_once(':') {
             Some((EMBEDDED_SCHEME, "")) => Err(fail("the name is missing")),
             Some((EMBEDDED_SCHEME, name)) => Ok(Self::Embedded(name.to_owned())),
-            Some((HUB_SCHEME, rest)) => {
-                hub(rest).ok_or_else(|| fail("the owner or the repository is missing"))
-            }
+            Some((HUB_SCHEME, rest)) => hub(rest)
+                .ok_or_else(|| fail("the owner or the repository is missing, or a folder is `..`")),
             Some((scheme, _)) if is_scheme(scheme) => Err(fail("the word before `:` is unknown")),
             _ if text.is_empty() => Err(fail("it is empty")),
             _ => Ok(Self::File(PathBuf::from(text))),
@@ -92,7 +88,8 @@ fn hub(text: &str) -> Option<WeightsSpec> {
     let complete = [Some(owner), Some(name), file]
         .into_iter()
         .flatten()
-        .all(|part| !part.is_empty());
+        .flat_map(|part| part.split('/'))
+        .all(|part| !matches!(part, "" | "." | ".."));
     complete.then(|| WeightsSpec::Hub {
         repo: format!("{owner}/{name}"),
         file: file.map(str::to_owned),
@@ -154,11 +151,21 @@ mod tests {
             ("", "it is empty"),
             ("embedded:", "the name is missing"),
             ("embeded:resnet20", "the word before `:` is unknown"),
-            ("hf:resnet18", "the owner or the repository is missing"),
-            ("hf:timm/", "the owner or the repository is missing"),
+            (
+                "hf:resnet18",
+                "the owner or the repository is missing, or a folder is `..`",
+            ),
+            (
+                "hf:timm/resnet18/../../other",
+                "the owner or the repository is missing, or a folder is `..`",
+            ),
+            (
+                "hf:timm/",
+                "the owner or the repository is missing, or a folder is `..`",
+            ),
             (
                 "hf:timm/resnet18/",
-                "the owner or the repository is missing",
+                "the owner or the repository is missing, or a folder is `..`",
             ),
         ];
         for (text, why) in table {
@@ -169,15 +176,6 @@ mod tests {
                 )
             );
         }
-    }
-
-    #[test]
-    fn the_hub_asks_for_a_download_by_hand() {
-        let error = hub_spec("timm/resnet18", None).load().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "`hf:timm/resnet18` cannot be downloaded: get the file from https://huggingface.co/timm/resnet18 and give its path instead"
-        );
     }
 
     #[test]
