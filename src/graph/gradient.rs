@@ -5,8 +5,9 @@
 //! operator know which gradients, and which parts of them, are wanted.
 
 use super::ops::{Add, clamp_gradient};
+use super::plan::Step;
 use super::run::node_error;
-use super::{Graph, Operator, ParamId, Plan, RunError, ValueId, Weights};
+use super::{Graph, Node, Operator, ParamId, Plan, RunError, ValueId, Weights};
 use crate::kernels::Wanted;
 use candle_core::{Result as CandleResult, Tensor, Var};
 use std::collections::HashMap;
@@ -140,70 +141,104 @@ impl Plan {
         wanted: &[(ParamId, Wanted<'_>)],
     ) -> Result<Vec<Option<Tensor>>, RunError> {
         assert_eq!(outputs.len(), self.outputs.len(), "one tensor an output");
-        let wants: HashMap<ParamId, Wanted<'_>> = wanted.iter().copied().collect();
-        let want = |id: &ParamId| wants.get(id).copied().unwrap_or(Wanted::No);
-        let mut depends = vec![false; graph.values.len()];
-        for step in &self.steps {
-            let node = graph.node(step.node);
-            depends[step.output.0] = node.params.iter().any(|id| want(id).any())
-                || node.inputs.iter().any(|id| depends[id.0]);
-        }
-        let mut values = trace.values;
-        let mut of_values: Sums<ValueId> = Sums::default();
-        let mut of_params: Sums<ParamId> = Sums::default();
         let given = self.outputs.iter().copied().zip(outputs.iter().cloned());
-        of_values.0.extend(given);
+        let mut backward = Backward {
+            graph,
+            weights,
+            wanted: wanted.iter().copied().collect(),
+            depends: vec![false; graph.values.len()],
+            values: trace.values,
+            of_values: Sums(given.collect()),
+            of_params: Sums(HashMap::new()),
+        };
+        backward.mark(&self.steps);
         for step in self.steps.iter().rev() {
-            let output = values[step.output.0].take().expect("the run made it");
-            let gradient = of_values.0.remove(&step.output);
-            let Some(gradient) = gradient.filter(|_| depends[step.output.0]) else {
-                continue;
-            };
-            let node = graph.node(step.node);
-            let input = |id: &ValueId| values[id.0].as_ref().expect("the run made it");
-            let inputs: Vec<(&Tensor, bool)> = node
-                .inputs
-                .iter()
-                .map(|id| (input(id), depends[id.0]))
-                .collect();
-            let params: Vec<(&Tensor, Wanted<'_>)> = node
-                .params
-                .iter()
-                .map(|id| (weights.tensor(*id), want(id)))
-                .collect();
-            let call = Call {
-                inputs: &inputs,
-                params: &params,
-            };
-            let gradient = clamp_gradient(&output, &gradient, step.clamp);
-            let gradients = gradient.and_then(|gradient| node.op.gradients(&call, &gradient));
-            let summed = gradients.and_then(|mut gradients| {
-                for (gradient, (_, wanted)) in gradients.params.iter_mut().zip(&params) {
-                    if let (Some(gradient), Wanted::Where(mask)) = (gradient, wanted) {
-                        *gradient = (&*gradient * *mask)?;
-                    }
-                }
-                of_values.add_all(&node.inputs, gradients.inputs)?;
-                of_params.add_all(&node.params, gradients.params)
-            });
-            let tensors: Vec<&Tensor> = inputs.iter().map(|(tensor, _)| *tensor).collect();
-            summed.map_err(|source| node_error(node, &tensors, source))?;
+            backward.step(step)?;
         }
-        Ok(wanted
+        let mut found = backward.of_params.0;
+        Ok(wanted.iter().map(|(id, _)| found.remove(id)).collect())
+    }
+}
+
+/// The way back through a plan.
+struct Backward<'a> {
+    graph: &'a Graph,
+    weights: &'a Weights,
+    wanted: HashMap<ParamId, Wanted<'a>>,
+    /// The values that depend on a parameter whose gradient is wanted.
+    depends: Vec<bool>,
+    /// What is still looked at.
+    values: Vec<Option<Tensor>>,
+    of_values: Sums<ValueId>,
+    of_params: Sums<ParamId>,
+}
+
+impl Backward<'_> {
+    /// Finds out which values depend on what is wanted.
+    fn mark(&mut self, steps: &[Step]) {
+        for step in steps {
+            let node = self.graph.node(step.node);
+            let learns = node.params.iter().any(|id| self.wanted(*id).any());
+            let depends = learns || node.inputs.iter().any(|id| self.depends[id.0]);
+            self.depends[step.output.0] = depends;
+        }
+    }
+
+    fn wanted(&self, id: ParamId) -> Wanted<'_> {
+        self.wanted.get(&id).copied().unwrap_or(Wanted::No)
+    }
+
+    /// Passes the gradient of an operator's output on to its inputs and parameters.
+    fn step(&mut self, step: &Step) -> Result<(), RunError> {
+        let output = self.values[step.output.0].take().expect("the run made it");
+        let gradient = self.of_values.0.remove(&step.output);
+        let Some(gradient) = gradient.filter(|_| self.depends[step.output.0]) else {
+            return Ok(());
+        };
+        let node = self.graph.node(step.node);
+        let gradients = clamp_gradient(&output, &gradient, step.clamp)
+            .and_then(|gradient| self.gradients(node, &gradient));
+        let summed = gradients.and_then(|gradients| {
+            self.of_values.add_all(&node.inputs, gradients.inputs)?;
+            self.of_params.add_all(&node.params, gradients.params)
+        });
+        summed.map_err(|source| {
+            let inputs: Vec<&Tensor> = node.inputs.iter().map(|id| self.value(*id)).collect();
+            node_error(node, &inputs, source)
+        })
+    }
+
+    fn value(&self, id: ValueId) -> &Tensor {
+        self.values[id.0].as_ref().expect("the run made it")
+    }
+
+    /// Asks an operator for its gradients, and masks those of parameters.
+    fn gradients(&self, node: &Node, gradient: &Tensor) -> CandleResult<Gradients> {
+        let inputs = node
+            .inputs
             .iter()
-            .map(|(id, _)| of_params.0.remove(id))
-            .collect())
+            .map(|id| (self.value(*id), self.depends[id.0]));
+        let params = node
+            .params
+            .iter()
+            .map(|id| (self.weights.tensor(*id), self.wanted(*id)));
+        let (inputs, params): (Vec<_>, Vec<_>) = (inputs.collect(), params.collect());
+        let call = Call {
+            inputs: &inputs,
+            params: &params,
+        };
+        let mut gradients = node.op.gradients(&call, gradient)?;
+        for (gradient, (_, wanted)) in gradients.params.iter_mut().zip(&params) {
+            if let (Some(gradient), Wanted::Where(mask)) = (gradient, wanted) {
+                *gradient = (&*gradient * *mask)?;
+            }
+        }
+        Ok(gradients)
     }
 }
 
 /// Gradients that come from several places.
 struct Sums<Id>(HashMap<Id, Tensor>);
-
-impl<Id> Default for Sums<Id> {
-    fn default() -> Self {
-        Self(HashMap::new())
-    }
-}
 
 impl<Id: Copy + Eq + std::hash::Hash> Sums<Id> {
     fn add(&mut self, id: Id, gradient: Tensor) -> CandleResult<()> {
