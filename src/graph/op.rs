@@ -1,9 +1,9 @@
 //! What can be computed: a closed enum that only delegates to the structs in [`super::ops`].
 
 use super::ops::{
-    Activation, Add, Attention, BatchNorm2d, ChannelShuffle, ChannelSlice, ClassToken, Concat, Conv2d,
-    GlobalAvgPool, LayerNorm, Linear, MaxPool2d, OptionAShortcut, PatchTokens, PositionEmbedding, Scale,
-    Squeeze, TakeToken, ZeroPad2d,
+    Activation, Add, Attention, BatchNorm2d, ChannelShuffle, ChannelSlice, ClassToken, Concat,
+    Conv2d, GlobalAvgPool, LayerNorm, Linear, MaxPool2d, OptionAShortcut, PatchTokens,
+    PositionEmbedding, Scale, Squeeze, TakeToken, ZeroPad2d,
 };
 use super::{Call, Gradients, Role, Shape};
 use crate::kernels::Clamp;

@@ -66,17 +66,36 @@ mod tests {
 
     /// The channels that an operator makes of [`image`].
     fn channels(op: &dyn Operator) -> Vec<usize> {
-        let found: Vec<f32> = op.run(&[&image()], &[]).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        let found: Vec<f32> = op
+            .run(&[&image()], &[])
+            .unwrap()
+            .flatten_all()
+            .unwrap()
+            .to_vec1()
+            .unwrap();
         let half = found.len() / 2;
         for (i, pixel) in found.iter().enumerate() {
-            assert_eq!((i / half, i % 2), (*pixel as usize / 100, *pixel as usize % 2));
+            assert_eq!(
+                (i / half, i % 2),
+                (*pixel as usize / 100, *pixel as usize % 2)
+            );
         }
-        found[..half].iter().step_by(2).map(|p| *p as usize / 10).collect()
+        found[..half]
+            .iter()
+            .step_by(2)
+            .map(|p| *p as usize / 10)
+            .collect()
     }
 
     #[test]
     fn channels_are_those_of_the_definitions() {
-        assert_eq!(channels(&ChannelSlice { start: 2, length: 3 }), [2, 3, 4]);
+        assert_eq!(
+            channels(&ChannelSlice {
+                start: 2,
+                length: 3
+            }),
+            [2, 3, 4]
+        );
         assert_eq!(channels(&ChannelShuffle { groups: 2 }), [0, 3, 1, 4, 2, 5]);
         assert_eq!(channels(&ChannelShuffle { groups: 3 }), [0, 2, 4, 1, 3, 5]);
     }

@@ -19,7 +19,11 @@ impl Operator for Scale {
             });
         };
         let [channels, ..] = x.exactly::<3>()?;
-        expect_size("channels", channels, factors.dims().first().copied().unwrap_or(0))?;
+        expect_size(
+            "channels",
+            channels,
+            factors.dims().first().copied().unwrap_or(0),
+        )?;
         expect_size("factors", channels, factors.numel())?;
         Ok((*x).clone())
     }
