@@ -95,10 +95,15 @@ fn uniform(name: &str, count: usize) -> Vec<f64> {
 
 fn parameter(param: &Param) -> Tensor {
     let fan_in = param.numel() as f64 / param.shape[0] as f64;
+    let gain = match param.name.as_str() {
+        name if name.contains(".0.block.") => 1.5,
+        name if name.contains(".block.") => 1.25,
+        _ => 1.0,
+    };
     let value = |u: f64| {
         let v = match (param.role, param.name.rsplit('.').next().unwrap()) {
             (_, "running_var") => 0.5 + u,
-            (Role::Weight, _) => (2.0 * u - 1.0) * (3.0 / fan_in).sqrt(),
+            (Role::Weight, _) => (2.0 * u - 1.0) * (3.0 / fan_in).sqrt() * gain,
             (_, "weight") => 0.5 + u,
             _ => (2.0 * u - 1.0) * 0.1,
         };

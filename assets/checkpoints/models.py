@@ -1,10 +1,11 @@
 """The network architectures of the embedded checkpoints and of the parity fixtures.
 
-Three families, each written so that the names in ``state_dict()`` are those that users'
+Four families, each written so that the names in ``state_dict()`` are those that users'
 checkpoints carry:
 
 * CIFAR ResNets (He et al. 2016) with parameter-free "option A" shortcuts, named as in
   Y. Idelbayev's ``pytorch_resnet_cifar10``;
+* MobileNet (Howard et al. 2017), named as in timm since 1.0;
 * MobileNetV2 (Sandler et al. 2018), named as in torchvision, with either the ImageNet strides or
   the usual CIFAR strides;
 * Vision Transformers (Dosovitskiy et al. 2021) with class-token pooling, named as in timm.
@@ -70,6 +71,48 @@ class ResNet(nn.Module):
         x = functional.relu(self.bn1(self.conv1(x)))
         x = self.layer3(self.layer2(self.layer1(x)))
         return self.linear(x.mean(dim=(2, 3)))
+
+
+class SeparableConvolution(nn.Module):
+    """A depthwise and a pointwise convolution, each with batch norm and ReLU6."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv_dw = nn.Conv2d(inputs, inputs, 3, stride, 1, groups=inputs, bias=False)
+        self.bn1 = nn.BatchNorm2d(inputs)
+        self.conv_pw = nn.Conv2d(inputs, outputs, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Run the block on a batch of feature maps."""
+        x = functional.relu6(self.bn1(self.conv_dw(x)))
+        return functional.relu6(self.bn2(self.conv_pw(x)))
+
+
+# (channels, blocks, stride of the first) of each stage of MobileNet.
+SEPARABLE_STAGES = ((64, 1, 1), (128, 2, 2), (256, 2, 2), (512, 6, 2), (1024, 2, 2))
+
+
+class MobileNetV1(nn.Module):
+    """MobileNet of full width."""
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__()
+        self.conv_stem = nn.Conv2d(channels, 32, 3, 2, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(32)
+        inputs, stages = 32, []
+        for outputs, repeats, stride in SEPARABLE_STAGES:
+            blocks = [SeparableConvolution(inputs, outputs, stride)]
+            blocks += [SeparableConvolution(outputs, outputs, 1) for _ in range(repeats - 1)]
+            stages.append(nn.Sequential(*blocks))
+            inputs = outputs
+        self.blocks = nn.Sequential(*stages)
+        self.classifier = nn.Linear(inputs, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of a batch of images."""
+        x = functional.relu6(self.bn1(self.conv_stem(x)))
+        return self.classifier(self.blocks(x).mean(dim=(2, 3)))
 
 
 # (expansion, channels, repeats, stride of the first) of each group of inverted residuals.
@@ -256,6 +299,7 @@ _BUILDERS: Dict[str, Callable[[int, int], nn.Module]] = {
     "resnet44": lambda channels, classes: ResNet(7, channels, classes),
     "resnet56": lambda channels, classes: ResNet(9, channels, classes),
     "resnet110": lambda channels, classes: ResNet(18, channels, classes),
+    "mobilenetv1_100": lambda channels, classes: MobileNetV1(channels, classes),
     "mobilenet_v2": lambda channels, classes: MobileNetV2(1.0, False, channels, classes),
     "mobilenetv2_x0_25": lambda channels, classes: MobileNetV2(0.25, True, channels, classes),
     "mobilenetv2_x0_5": lambda channels, classes: MobileNetV2(0.5, True, channels, classes),

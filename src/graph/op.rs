@@ -1,8 +1,9 @@
 //! What can be computed: a closed enum that only delegates to the structs in [`super::ops`].
 
 use super::ops::{
-    Activation, Add, Attention, BatchNorm2d, ClassToken, Conv2d, GlobalAvgPool, LayerNorm, Linear,
-    MaxPool2d, OptionAShortcut, PatchTokens, PositionEmbedding, TakeToken,
+    Activation, Add, Attention, BatchNorm2d, ChannelShuffle, ChannelSlice, ClassToken, Concat,
+    Conv2d, GlobalAvgPool, LayerNorm, Linear, MaxPool2d, OptionAShortcut, PatchTokens,
+    PositionEmbedding, Scale, Squeeze, TakeToken, ZeroPad2d,
 };
 use super::{Call, Gradients, Role, Shape};
 use crate::kernels::Clamp;
@@ -182,7 +183,10 @@ operators!(
     Add,
     Attention,
     BatchNorm2d,
+    ChannelShuffle,
+    ChannelSlice,
     ClassToken,
+    Concat,
     Conv2d,
     GlobalAvgPool,
     LayerNorm,
@@ -191,7 +195,10 @@ operators!(
     OptionAShortcut,
     PatchTokens,
     PositionEmbedding,
+    Scale,
+    Squeeze,
     TakeToken,
+    ZeroPad2d,
 );
 
 impl Op {

@@ -5,10 +5,18 @@
 //! `Architecture` for it that builds the graph with the names of the published checkpoint, and a `Table` of its variants. Then
 //! add the table to [`FAMILIES`]. Nothing else in the program knows a model's name.
 
+mod efficientnet;
+mod efficientnet_lite;
+mod inverted;
+mod mnasnet;
+mod mobilenetv1;
 mod mobilenetv2;
+mod mobilenetv3;
 mod parts;
+mod regnet;
 mod resnet;
 mod resnet_cifar;
+mod shufflenetv2;
 mod vit;
 
 use crate::graph::{BuildError, Graph};
@@ -22,7 +30,16 @@ pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
     &[
         &resnet_cifar::FAMILY,
         &resnet::FAMILY,
+        &efficientnet::FAMILY,
+        &efficientnet_lite::FAMILY,
+        &mnasnet::FAMILY,
+        &mobilenetv1::FAMILY,
         &mobilenetv2::FAMILY,
+        &mobilenetv2::TIMM,
+        &mobilenetv3::FAMILY,
+        &regnet::FAMILY,
+        &regnet::TIMM,
+        &shufflenetv2::FAMILY,
         &vit::FAMILY,
     ],
 );

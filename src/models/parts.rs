@@ -1,7 +1,9 @@
 //! What several families are made of.
 
-use crate::graph::ops::{BatchNorm2d, Conv2d};
-use crate::graph::{BuildError, Builder, ValueId};
+use crate::graph::ops::{
+    Activation, BatchNorm2d, Conv2d, GlobalAvgPool, Linear, Scale, Squeeze, ZeroPad2d,
+};
+use crate::graph::{BuildError, Builder, Graph, ValueId};
 
 /// Returns a batch norm as PyTorch makes it by default.
 pub(super) const fn norm(channels: usize) -> BatchNorm2d {
@@ -21,4 +23,153 @@ pub(super) fn conv_norm(
 ) -> Result<ValueId, BuildError> {
     let x = builder.add(conv_name, conv, &[input])?;
     builder.add(norm_name, norm(conv.out_channels), &[x])
+}
+
+/// What the layers of a network have in common: a convolution, its batch norm and an activation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Style {
+    pub(super) activation: Activation,
+    /// The epsilon of the batch norms.
+    pub(super) eps: f64,
+    /// Whether strided convolutions pad like TensorFlow's: unequally, where the kernel fits an odd number of times.
+    pub(super) tf_same: bool,
+}
+
+impl Style {
+    /// PyTorch's padding and epsilon.
+    pub(super) const fn new(activation: Activation) -> Self {
+        Self {
+            activation,
+            eps: 1e-5,
+            tf_same: false,
+        }
+    }
+
+    /// Adds a convolution and its batch norm, called by the first two names.
+    pub(super) fn linear(
+        &self,
+        builder: &mut Builder,
+        [conv_name, norm_name, _]: &[String; 3],
+        conv: Conv2d,
+        input: ValueId,
+    ) -> Result<ValueId, BuildError> {
+        let (conv, input) = if self.tf_same {
+            same_padded(builder, conv_name, conv, input)?
+        } else {
+            (conv, input)
+        };
+        let x = builder.add(conv_name, conv, &[input])?;
+        let norm = BatchNorm2d {
+            channels: conv.out_channels,
+            eps: self.eps,
+        };
+        builder.add(norm_name, norm, &[x])
+    }
+
+    /// Adds a convolution, its batch norm and the activation, called by the three names.
+    pub(super) fn layer(
+        &self,
+        builder: &mut Builder,
+        names: &[String; 3],
+        conv: Conv2d,
+        input: ValueId,
+    ) -> Result<ValueId, BuildError> {
+        let x = self.linear(builder, names, conv, input)?;
+        builder.add(&names[2], self.activation, &[x])
+    }
+}
+
+/// Returns the names of three modules in a row of a container, `first` being the number of the first.
+pub(super) fn numbered(container: &str, first: usize) -> [String; 3] {
+    [0, 1, 2].map(|offset| format!("{container}.{}", first + offset))
+}
+
+/// Returns a convolution that pads like TensorFlow's `SAME`, and the value that it takes: the convolution pads as much as
+/// all borders have in common, and an operator before it the zeros that only the last row and column get.
+fn same_padded(
+    builder: &mut Builder,
+    name: &str,
+    conv: Conv2d,
+    input: ValueId,
+) -> Result<(Conv2d, ValueId), BuildError> {
+    let shape = builder.shape(input).dims();
+    let missing = |size: usize| {
+        let span = (size.div_ceil(conv.stride) - 1) * conv.stride;
+        (span + conv.dilation * (conv.kernel - 1) + 1).saturating_sub(size)
+    };
+    let [rows, columns] = [1, 2].map(|axis| shape.get(axis).map_or(0, |size| missing(*size)));
+    let padding = rows.min(columns) / 2;
+    let pad = ZeroPad2d {
+        left: columns / 2 - padding,
+        right: columns.div_ceil(2) - padding,
+        top: rows / 2 - padding,
+        bottom: rows.div_ceil(2) - padding,
+    };
+    let even = [pad.left, pad.right, pad.top, pad.bottom] == [0; 4];
+    let input = if even {
+        input
+    } else {
+        builder.add(&format!("{name}.pad"), pad, &[input])?
+    };
+    Ok((Conv2d { padding, ..conv }, input))
+}
+
+/// Squeeze and excitation (Hu et al. 2018) with 1x1 convolutions: channels are scaled by gates that see the whole image.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SqueezeExcitation {
+    /// The channels of the bottleneck.
+    pub(super) squeezed: usize,
+    pub(super) activation: Activation,
+    pub(super) gate: Activation,
+}
+
+impl SqueezeExcitation {
+    /// Adds it, with torchvision's names for what is in the module `name`.
+    pub(super) fn add(
+        &self,
+        builder: &mut Builder,
+        name: &str,
+        input: ValueId,
+    ) -> Result<ValueId, BuildError> {
+        let part = |suffix: &str| format!("{name}.{suffix}");
+        let channels = builder.shape(input).channels();
+        let biased = |from, to| Conv2d {
+            bias: true,
+            ..Conv2d::same(from, to, 1)
+        };
+        let x = builder.add(&part("avgpool"), Squeeze {}, &[input])?;
+        let x = builder.add(&part("fc1"), biased(channels, self.squeezed), &[x])?;
+        let x = builder.add(&part("activation"), self.activation, &[x])?;
+        let x = builder.add(&part("fc2"), biased(self.squeezed, channels), &[x])?;
+        let x = builder.add(&part("scale_activation"), self.gate, &[x])?;
+        builder.add(&part("scale"), Scale {}, &[input, x])
+    }
+}
+
+/// Adds the mean over all pixels and a linear layer called `name`, and ends the graph.
+pub(super) fn classified(
+    mut builder: Builder,
+    name: &str,
+    num_classes: usize,
+    input: ValueId,
+) -> Result<Graph, BuildError> {
+    let head = Linear {
+        in_features: builder.shape(input).channels(),
+        out_features: num_classes,
+        bias: true,
+    };
+    let x = builder.add("avgpool", GlobalAvgPool {}, &[input])?;
+    let output = builder.add(name, head, &[x])?;
+    Ok(builder.finish(&[output]))
+}
+
+/// Returns a width times a multiplier, rounded to a multiple of 8 that is at least nine tenths of it.
+pub(super) fn scaled(channels: usize, multiplier: f64) -> usize {
+    let wanted = channels as f64 * multiplier;
+    let rounded = ((wanted + 4.0) as usize / 8 * 8).max(8);
+    if (rounded as f64) < 0.9 * wanted {
+        rounded + 8
+    } else {
+        rounded
+    }
 }

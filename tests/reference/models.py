@@ -8,7 +8,9 @@ of h + (i + 1) * 0x9E3779B97F4A7C15 modulo 2^64, and u = (z >> 40) / 2^24, so th
 * ``*running_var``: 0.5 + u;
 * ``*running_mean``: (2 u - 1) * 0.1;
 * ``*.weight`` of rank 2 or more: (2 u - 1) * sqrt(3 / fan_in), where fan_in is the number of
-  elements over the first dimension;
+  elements over the first dimension; times 1.5 where NAME contains ``.0.block.``, and times 1.25
+  where it contains ``.block.`` otherwise: these are the inverted residuals of torchvision's
+  EfficientNet and MobileNetV3, whose gates would else leave of the image no more than a millionth;
 * ``*.weight`` of rank 1, which are the scales of norms: 0.5 + u;
 * all others, which are biases and embeddings: (2 u - 1) * 0.1.
 
@@ -59,6 +61,14 @@ class Case(NamedTuple):
 
 # The families of the program, with their networks. One file of fixtures each.
 FAMILIES: Dict[str, List[Case]] = {
+    "efficientnet": [Case(f"efficientnet_b{number}", "torchvision") for number in range(5)],
+    "efficientnet-lite": [
+        *(Case(f"efficientnet_lite{number}", "timm") for number in range(3)),
+        # Sides that are odd and even on the way, for padding that depends on it.
+        Case("tf_efficientnet_lite0", "timm", size=75),
+    ],
+    "mnasnet": [Case(f"mnasnet{width}", "torchvision") for width in ("0_5", "1_0")],
+    "mobilenetv1": [Case("mobilenetv1_100", "checkpoints")],
     "resnet-cifar": [
         Case("resnet20", "checkpoints", 1, 28),
         *(Case(f"resnet{depth}", "checkpoints", 3, 32) for depth in (20, 32, 44, 56, 110)),
@@ -80,6 +90,17 @@ FAMILIES: Dict[str, List[Case]] = {
             for width in ("0_5", "0_75", "1_0", "1_4")
         ),
         Case("mobilenet_v2", "checkpoints", 3, 224, 1000),
+    ],
+    "mobilenetv2-timm": [Case(f"mobilenetv2_{width}", "timm") for width in ("050", "100", "140")],
+    "mobilenetv3": [Case(f"mobilenet_v3_{size}", "torchvision") for size in ("small", "large")],
+    "regnet": [
+        Case(f"regnet_{kind}_{flops}", "torchvision")
+        for kind in "xy"
+        for flops in ("400mf", "800mf", "1_6gf", "3_2gf")
+    ],
+    "regnet-timm": [Case(f"regnet{kind}_002", "timm") for kind in "xy"],
+    "shufflenetv2": [
+        Case(f"shufflenet_v2_x{width}", "torchvision") for width in ("0_5", "1_0", "1_5", "2_0")
     ],
     "vit": [
         Case("vit_micro_patch4_28", "checkpoints", 1, 28),
@@ -113,7 +134,8 @@ def generate(name: str, shape: Tuple[int, ...]) -> np.ndarray:
     elif name.endswith("running_var"):
         values = 0.5 + u
     elif name.endswith(".weight") and len(shape) > 1:
-        values = signed * np.sqrt(3.0 / (u.size // shape[0]))
+        gain = 1.5 if ".0.block." in name else 1.25 if ".block." in name else 1.0
+        values = signed * np.sqrt(3.0 / (u.size // shape[0])) * gain
     elif name.endswith(".weight"):
         values = 0.5 + u
     else:

@@ -1,0 +1,99 @@
+//! The scaling of squeeze-and-excitation (Hu et al. 2018, eq. 4).
+
+use crate::graph::op::expect_size;
+use crate::graph::{OpError, Operator, Shape};
+use crate::kernels::{self, Clamp};
+use candle_core::{Result, Tensor};
+use serde::Serialize;
+
+/// Each channel of `[n, c, h, w]` times its own number of each sample, `[n, c, 1, 1]` or `[n, c]`.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Scale {}
+
+impl Operator for Scale {
+    fn shape(&self, inputs: &[&Shape]) -> std::result::Result<Shape, OpError> {
+        let [x, factors] = inputs else {
+            return Err(OpError::Arity {
+                expected: 2,
+                found: inputs.len(),
+            });
+        };
+        let [channels, ..] = x.exactly::<3>()?;
+        expect_size(
+            "channels",
+            channels,
+            factors.dims().first().copied().unwrap_or(0),
+        )?;
+        expect_size("factors", channels, factors.numel())?;
+        Ok((*x).clone())
+    }
+
+    fn run(&self, inputs: &[&Tensor], _params: &[&Tensor]) -> Result<Tensor> {
+        let (x, factors) = (inputs[0], inputs[1]);
+        let (n, c, h, w) = x.dims4()?;
+        if !kernels::serves(x) {
+            return x.broadcast_mul(&factors.reshape((n, c, 1, 1))?);
+        }
+        // The channels of all samples, as those of one.
+        let factors = factors.reshape(n * c)?;
+        let channels = x.reshape((1, n * c, h * w))?;
+        kernels::scale_and_shift(&channels, &factors, &factors.zeros_like()?, Clamp::NONE)?
+            .reshape((n, c, h, w))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{DType, Device, Var};
+
+    fn noise(seed: usize, dims: &[usize]) -> Tensor {
+        let value = |i: usize| ((i * 2_654_435_761 + seed * 40_503) % 1013) as f32 / 506.5 - 1.0;
+        let values: Vec<f32> = (0..dims.iter().product()).map(value).collect();
+        Tensor::from_vec(values, dims, &Device::Cpu).unwrap()
+    }
+
+    fn flat(tensor: &Tensor) -> Vec<f32> {
+        let tensor = tensor.to_dtype(DType::F32).unwrap();
+        tensor.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    /// Output and gradients of a weighted sum of it.
+    fn outcome(x: &Tensor, factors: &Tensor) -> Vec<Vec<f32>> {
+        let [x, factors] = [x, factors].map(|t| Var::from_tensor(t).unwrap());
+        let output = Scale {}.run(&[&x, &factors], &[]).unwrap();
+        let judge = noise(3, output.dims()).to_dtype(output.dtype()).unwrap();
+        let loss = (&output * judge).unwrap().sum_all().unwrap();
+        let gradients = loss.backward().unwrap();
+        let of = |var: &Var| flat(gradients.get(var).unwrap());
+        vec![flat(&output), of(&x), of(&factors)]
+    }
+
+    #[test]
+    fn is_the_broadcast_product_with_its_gradients() {
+        let x = noise(1, &[2, 3, 4, 5]);
+        for dims in [&[2, 3, 1, 1][..], &[2, 3]] {
+            let factors = noise(2, dims);
+            // In f64 it is candle's product.
+            let double = |t: &Tensor| t.to_dtype(DType::F64).unwrap();
+            let expected = outcome(&double(&x), &double(&factors));
+            for (found, expected) in outcome(&x, &factors).iter().zip(&expected) {
+                assert_eq!(found.len(), expected.len());
+                for (a, b) in found.iter().zip(expected) {
+                    assert!((a - b).abs() < 1e-5, "{a} instead of {b}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn factors_that_do_not_fit_are_refused() {
+        let [image, narrow, wide] = [[3, 4, 5], [2, 1, 1], [3, 4, 5]].map(Shape::from);
+        assert!(Scale {}.shape(&[&image]).is_err());
+        for factors in [narrow, wide] {
+            assert!(Scale {}.shape(&[&image, &factors]).is_err());
+        }
+        let factors = Shape::from([3]);
+        assert_eq!(Scale {}.shape(&[&image, &factors]).unwrap(), image);
+    }
+}

@@ -1,0 +1,94 @@
+//! EfficientNet (Tan and Le 2019).
+//!
+//! Names and parameter names are torchvision's.
+
+use super::inverted::{self, Stage};
+use super::parts::{SqueezeExcitation, Style, classified, numbered, scaled};
+use super::{Architecture, IMAGENET, Table};
+use crate::graph::ops::{Activation, Conv2d};
+use crate::graph::{BuildError, Builder, Graph};
+use serde::{Deserialize, Serialize};
+
+/// Inverted residuals with squeeze and excitation, whose widths and repeats are scaled.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EfficientNet {
+    in_chans: usize,
+    num_classes: usize,
+    img_size: usize,
+    channel_multiplier: f64,
+    depth_multiplier: f64,
+}
+
+const fn scaled_by(
+    channel_multiplier: f64,
+    depth_multiplier: f64,
+    img_size: usize,
+) -> EfficientNet {
+    EfficientNet {
+        in_chans: 3,
+        num_classes: 1000,
+        img_size,
+        channel_multiplier,
+        depth_multiplier,
+    }
+}
+
+pub(super) static FAMILY: Table<EfficientNet> = Table {
+    name: "efficientnet",
+    summary: "EfficientNet (Tan and Le 2019), names of torchvision",
+    task: "classification",
+    normalization: IMAGENET,
+    variants: &[
+        ("efficientnet_b0", scaled_by(1.0, 1.0, 224)),
+        ("efficientnet_b1", scaled_by(1.0, 1.1, 240)),
+        ("efficientnet_b2", scaled_by(1.1, 1.2, 288)),
+        ("efficientnet_b3", scaled_by(1.2, 1.4, 300)),
+        ("efficientnet_b4", scaled_by(1.4, 1.8, 380)),
+    ],
+};
+
+/// Expansion, channels, repeats, first stride and kernel of each stage (Table 1).
+pub(super) const STAGES: [Stage; 7] = [
+    Stage::new([1, 16, 1, 1, 3]),
+    Stage::new([6, 24, 2, 2, 3]),
+    Stage::new([6, 40, 2, 2, 5]),
+    Stage::new([6, 80, 3, 2, 3]),
+    Stage::new([6, 112, 3, 1, 5]),
+    Stage::new([6, 192, 4, 2, 5]),
+    Stage::new([6, 320, 1, 1, 3]),
+];
+
+impl Architecture for EfficientNet {
+    const STEM: &'static str = "features.0.0.weight";
+    const HEAD: &'static str = "classifier.1.weight";
+
+    fn build(&self) -> Result<Graph, BuildError> {
+        let style = Style::new(Activation::Silu);
+        let mut builder = Builder::new();
+        let input = builder.input("input", [self.in_chans, self.img_size, self.img_size])?;
+        let width = scaled(32, self.channel_multiplier);
+        let stem = Conv2d::same(self.in_chans, width, 3).stride(2);
+        let mut x = style.layer(&mut builder, &numbered("features.0", 0), stem, input)?;
+        for (number, stage) in (1..).zip(STAGES) {
+            let stage = stage.widened(self.channel_multiplier);
+            let stage = stage.deepened(self.depth_multiplier);
+            let name = |repeat| format!("features.{number}.{repeat}");
+            let naming = (style, inverted::torchvision as inverted::Naming);
+            x = stage.add(&mut builder, naming, name, excitation, x)?;
+        }
+        let channels = builder.shape(x).channels();
+        let last = Conv2d::same(channels, 4 * channels, 1);
+        let x = style.layer(&mut builder, &numbered("features.8", 0), last, x)?;
+        classified(builder, "classifier.1", self.num_classes, x)
+    }
+}
+
+/// The bottleneck has a quarter of the channels that come into the block.
+fn excitation(channels: usize) -> Option<SqueezeExcitation> {
+    Some(SqueezeExcitation {
+        squeezed: channels / 4,
+        activation: Activation::Silu,
+        gate: Activation::Sigmoid,
+    })
+}
