@@ -1,8 +1,8 @@
 //! What can be computed: a closed enum that only delegates to the structs in [`super::ops`].
 
 use super::ops::{
-    Activation, Add, Attention, BatchNorm2d, ClassToken, Conv2d, GlobalAvgPool, LayerNorm, Linear,
-    MaxPool2d, OptionAShortcut, PatchTokens, PositionEmbedding, TakeToken,
+    Activation, Add, Attention, Average, BatchNorm2d, ClassToken, Conv2d, GlobalAvgPool, LayerNorm,
+    Linear, MaxPool2d, OptionAShortcut, PatchTokens, PositionEmbedding, TakeToken,
 };
 use super::{Call, Gradients, Role, Shape};
 use crate::kernels::Clamp;
@@ -181,6 +181,7 @@ operators!(
     Activation,
     Add,
     Attention,
+    Average,
     BatchNorm2d,
     ClassToken,
     Conv2d,

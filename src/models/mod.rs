@@ -5,6 +5,7 @@
 //! `Architecture` for it that builds the graph with the names of the published checkpoint, and a `Table` of its variants. Then
 //! add the table to [`FAMILIES`]. Nothing else in the program knows a model's name.
 
+mod deit;
 mod mobilenetv2;
 mod parts;
 mod resnet;
@@ -24,6 +25,7 @@ pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
         &resnet::FAMILY,
         &mobilenetv2::FAMILY,
         &vit::FAMILY,
+        &deit::FAMILY,
     ],
 );
 
@@ -31,6 +33,12 @@ pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
 const IMAGENET: Normalization = Normalization {
     mean: &[0.485, 0.456, 0.406],
     std: &[0.229, 0.224, 0.225],
+};
+
+/// The scaling to `[-1, 1]` with which the Inceptions and the models of Google's that followed were trained.
+const INCEPTION: Normalization = Normalization {
+    mean: &[0.5, 0.5, 0.5],
+    std: &[0.5, 0.5, 0.5],
 };
 
 /// How pixels in `[0, 1]` were normalised when the published checkpoints were trained: `(x - mean) / std` per channel.

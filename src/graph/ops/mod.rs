@@ -4,6 +4,7 @@
 mod activation;
 mod add;
 mod attention;
+mod average;
 mod batch_norm;
 mod conv2d;
 mod layer_norm;
@@ -15,6 +16,7 @@ mod tokens;
 pub use activation::Activation;
 pub use add::Add;
 pub use attention::Attention;
+pub use average::Average;
 pub use batch_norm::BatchNorm2d;
 pub use conv2d::Conv2d;
 pub use layer_norm::LayerNorm;
