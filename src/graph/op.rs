@@ -1,8 +1,10 @@
 //! What can be computed: a closed enum that only delegates to the structs in [`super::ops`].
 
 use super::ops::{
-    Activation, Add, Attention, Average, BatchNorm2d, ClassToken, Conv2d, GlobalAvgPool, LayerNorm,
-    Linear, MaxPool2d, OptionAShortcut, PatchTokens, PositionEmbedding, TakeToken,
+    Activation, Add, Attention, Average, BatchNorm2d, ClassToken, Conv2d, FromWindows,
+    GlobalAvgPool, GroupNorm, LayerNorm, LayerNorm2d, LayerScale, Linear, MaxPool2d,
+    OptionAShortcut, PatchMerging, PatchTokens, PoolMixer, PositionEmbedding, TakeToken, ToWindows,
+    TokenMean, TokensToImage, TransposeTokens, WindowAttention,
 };
 use super::{Call, Gradients, Role, Shape};
 use crate::kernels::Clamp;
@@ -185,14 +187,25 @@ operators!(
     BatchNorm2d,
     ClassToken,
     Conv2d,
+    FromWindows,
     GlobalAvgPool,
+    GroupNorm,
     LayerNorm,
+    LayerNorm2d,
+    LayerScale,
     Linear,
     MaxPool2d,
     OptionAShortcut,
+    PatchMerging,
     PatchTokens,
+    PoolMixer,
     PositionEmbedding,
     TakeToken,
+    ToWindows,
+    TokenMean,
+    TokensToImage,
+    TransposeTokens,
+    WindowAttention,
 );
 
 impl Op {

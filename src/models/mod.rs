@@ -5,11 +5,15 @@
 //! `Architecture` for it that builds the graph with the names of the published checkpoint, and a `Table` of its variants. Then
 //! add the table to [`FAMILIES`]. Nothing else in the program knows a model's name.
 
+mod convnext;
 mod deit;
+mod mlp_mixer;
 mod mobilenetv2;
 mod parts;
+mod poolformer;
 mod resnet;
 mod resnet_cifar;
+mod swin;
 mod vit;
 
 use crate::graph::{BuildError, Graph};
@@ -26,6 +30,10 @@ pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
         &mobilenetv2::FAMILY,
         &vit::FAMILY,
         &deit::FAMILY,
+        &convnext::FAMILY,
+        &swin::FAMILY,
+        &mlp_mixer::FAMILY,
+        &poolformer::FAMILY,
     ],
 );
 

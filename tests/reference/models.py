@@ -99,6 +99,19 @@ FAMILIES: Dict[str, List[Case]] = {
         for kind in ("", "_distilled")
         for width in ("tiny", "small", "base")
     ],
+    "convnext": [
+        Case(f"convnext_{width}", "torchvision") for width in ("tiny", "small", "base")
+    ],
+    # At 64 pixels windows are padded, and cover what is left in the last stages.
+    "swin": [
+        Case("swin_t", "torchvision", size=224, batch=1),
+        *(Case(f"swin_{width}", "torchvision") for width in "tsb"),
+    ],
+    "mlp-mixer": [
+        Case(f"mixer_{width}_224", "timm", size=224, batch=1)
+        for width in ("s32", "s16", "b32", "b16")
+    ],
+    "poolformer": [Case(f"poolformer_s{depth}", "timm") for depth in (12, 24, 36)],
 }
 
 

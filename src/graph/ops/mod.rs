@@ -7,11 +7,17 @@ mod attention;
 mod average;
 mod batch_norm;
 mod conv2d;
+mod group_norm;
 mod layer_norm;
+mod layer_norm2d;
+mod layer_scale;
 mod linear;
 mod option_a;
 mod pool;
+mod pool_mixer;
 mod tokens;
+mod window_attention;
+mod windows;
 
 pub use activation::Activation;
 pub use add::Add;
@@ -19,11 +25,20 @@ pub use attention::Attention;
 pub use average::Average;
 pub use batch_norm::BatchNorm2d;
 pub use conv2d::Conv2d;
+pub use group_norm::GroupNorm;
 pub use layer_norm::LayerNorm;
+pub use layer_norm2d::LayerNorm2d;
+pub use layer_scale::LayerScale;
 pub use linear::Linear;
 pub use option_a::OptionAShortcut;
 pub use pool::{GlobalAvgPool, MaxPool2d};
-pub use tokens::{ClassToken, PatchTokens, PositionEmbedding, TakeToken};
+pub use pool_mixer::PoolMixer;
+pub use tokens::{
+    ClassToken, PatchTokens, PositionEmbedding, TakeToken, TokenMean, TokensToImage,
+    TransposeTokens,
+};
+pub use window_attention::WindowAttention;
+pub use windows::{FromWindows, PatchMerging, ToWindows, Windows};
 
 use crate::graph::{ParamDecl, Role};
 use crate::kernels::{self, Clamp};
