@@ -1,9 +1,11 @@
 //! What can be computed: a closed enum that only delegates to the structs in [`super::ops`].
 
 use super::ops::{
-    Activation, Add, Attention, BatchNorm2d, ChannelShuffle, ChannelSlice, ClassToken, Concat,
-    Conv2d, GlobalAvgPool, LayerNorm, Linear, MaxPool2d, OptionAShortcut, PatchTokens,
-    PositionEmbedding, Scale, Squeeze, TakeToken, ZeroPad2d,
+    Activation, Add, Attention, Average, BatchNorm2d, ChannelShuffle, ChannelSlice, ClassToken,
+    Concat, Conv2d, FromWindows, GlobalAvgPool, GroupNorm, LayerNorm, LayerNorm2d, LayerScale,
+    Linear, MaxPool2d, OptionAShortcut, PatchMerging, PatchTokens, PoolMixer, PositionEmbedding,
+    Scale, Squeeze, TakeToken, ToWindows, TokenMean, TokensToImage, TransposeTokens,
+    WindowAttention, ZeroPad2d,
 };
 use super::{Call, Gradients, Role, Shape};
 use crate::kernels::Clamp;
@@ -182,23 +184,35 @@ operators!(
     Activation,
     Add,
     Attention,
+    Average,
     BatchNorm2d,
     ChannelShuffle,
     ChannelSlice,
     ClassToken,
     Concat,
     Conv2d,
+    FromWindows,
     GlobalAvgPool,
+    GroupNorm,
     LayerNorm,
+    LayerNorm2d,
+    LayerScale,
     Linear,
     MaxPool2d,
     OptionAShortcut,
+    PatchMerging,
     PatchTokens,
+    PoolMixer,
     PositionEmbedding,
     Scale,
     Squeeze,
     TakeToken,
     ZeroPad2d,
+    ToWindows,
+    TokenMean,
+    TokensToImage,
+    TransposeTokens,
+    WindowAttention,
 );
 
 impl Op {

@@ -107,7 +107,7 @@ mod tests {
     /// The gates by candle, of numbers well beyond the borders of the hard ones.
     fn naive(x: &Tensor, gate: Gate) -> Result<Tensor> {
         let soft = || (x.neg()?.exp()? + 1.0)?.recip();
-        let hard = || ((x + 3.0)?.maximum(0.0)?.minimum(6.0)? / 6.0);
+        let hard = || (x + 3.0)?.maximum(0.0)?.minimum(6.0)? / 6.0;
         match gate {
             Gate::Sigmoid => soft(),
             Gate::Silu => x * soft()?,

@@ -5,18 +5,23 @@
 //! `Architecture` for it that builds the graph with the names of the published checkpoint, and a `Table` of its variants. Then
 //! add the table to [`FAMILIES`]. Nothing else in the program knows a model's name.
 
+mod convnext;
+mod deit;
 mod efficientnet;
 mod efficientnet_lite;
 mod inverted;
+mod mlp_mixer;
 mod mnasnet;
 mod mobilenetv1;
 mod mobilenetv2;
 mod mobilenetv3;
 mod parts;
+mod poolformer;
 mod regnet;
 mod resnet;
 mod resnet_cifar;
 mod shufflenetv2;
+mod swin;
 mod vit;
 
 use crate::graph::{BuildError, Graph};
@@ -41,6 +46,11 @@ pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
         &regnet::TIMM,
         &shufflenetv2::FAMILY,
         &vit::FAMILY,
+        &deit::FAMILY,
+        &convnext::FAMILY,
+        &swin::FAMILY,
+        &mlp_mixer::FAMILY,
+        &poolformer::FAMILY,
     ],
 );
 
@@ -48,6 +58,12 @@ pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
 const IMAGENET: Normalization = Normalization {
     mean: &[0.485, 0.456, 0.406],
     std: &[0.229, 0.224, 0.225],
+};
+
+/// The scaling to `[-1, 1]` with which the Inceptions and the models of Google's that followed were trained.
+const INCEPTION: Normalization = Normalization {
+    mean: &[0.5, 0.5, 0.5],
+    std: &[0.5, 0.5, 0.5],
 };
 
 /// How pixels in `[0, 1]` were normalised when the published checkpoints were trained: `(x - mean) / std` per channel.

@@ -173,3 +173,33 @@ pub(super) fn scaled(channels: usize, multiplier: f64) -> usize {
         rounded
     }
 }
+
+/// Returns a linear layer with a bias.
+pub(super) const fn linear(in_features: usize, out_features: usize) -> Linear {
+    Linear {
+        in_features,
+        out_features,
+        bias: true,
+    }
+}
+
+/// Returns the convolution that makes a pixel of each square of `patch` pixels a side.
+pub(super) const fn patch_embedding(inputs: usize, outputs: usize, patch: usize) -> Conv2d {
+    let mut conv = Conv2d::same(inputs, outputs, patch).stride(patch);
+    conv.padding = 0;
+    conv.bias = true;
+    conv
+}
+
+/// Adds two linear layers with a GELU between, of which `names` are the names in order.
+pub(super) fn mlp(
+    builder: &mut Builder,
+    names: &[String; 3],
+    dim: usize,
+    hidden: usize,
+    input: ValueId,
+) -> Result<ValueId, BuildError> {
+    let x = builder.add(&names[0], linear(dim, hidden), &[input])?;
+    let x = builder.add(&names[1], Activation::Gelu, &[x])?;
+    builder.add(&names[2], linear(hidden, dim), &[x])
+}

@@ -1,12 +1,12 @@
-//! Vision transformers (Dosovitskiy et al. 2021).
+//! Vision transformers (Dosovitskiy et al. 2021), also with the distillation token of DeiT (Touvron et al. 2021).
 //!
 //! Parameter names are those of timm's `VisionTransformer`, as are the names of the parameters of the architecture:
 //! `vit_tiny_patch16_224(embed_dim=96,depth=6)` is another size.
 
-use super::{Architecture, Normalization, Table};
+use super::parts::{linear, mlp, patch_embedding};
+use super::{Architecture, INCEPTION, Table};
 use crate::graph::ops::{
-    Activation, Add, Attention, ClassToken, Conv2d, LayerNorm, Linear, PatchTokens,
-    PositionEmbedding, TakeToken,
+    Add, Attention, Average, ClassToken, LayerNorm, PatchTokens, PositionEmbedding, TakeToken,
 };
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
@@ -23,18 +23,27 @@ pub(super) struct VisionTransformer {
     depth: usize,
     num_heads: usize,
     mlp_ratio: f64,
+    /// Whether a second token with a head of its own learned from a teacher; the output is the mean of both heads.
+    distilled: bool,
 }
 
-const fn imagenet(embed_dim: usize, num_heads: usize) -> VisionTransformer {
+/// Returns the network of twelve blocks for ImageNet.
+pub(super) const fn imagenet(
+    patch_size: usize,
+    embed_dim: usize,
+    num_heads: usize,
+    distilled: bool,
+) -> VisionTransformer {
     VisionTransformer {
         in_chans: 3,
         num_classes: 1000,
         img_size: 224,
-        patch_size: 16,
+        patch_size,
         embed_dim,
         depth: 12,
         num_heads,
         mlp_ratio: 4.0,
+        distilled,
     }
 }
 
@@ -42,10 +51,7 @@ pub(super) static FAMILY: Table<VisionTransformer> = Table {
     name: "vit",
     summary: "vision transformers (Dosovitskiy et al. 2021), names of timm",
     task: "classification",
-    normalization: Normalization {
-        mean: &[0.5, 0.5, 0.5],
-        std: &[0.5, 0.5, 0.5],
-    },
+    normalization: INCEPTION,
     variants: &[
         (
             "vit_micro_patch4_28",
@@ -58,11 +64,14 @@ pub(super) static FAMILY: Table<VisionTransformer> = Table {
                 depth: 6,
                 num_heads: 4,
                 mlp_ratio: 4.0,
+                distilled: false,
             },
         ),
-        ("vit_tiny_patch16_224", imagenet(192, 3)),
-        ("vit_small_patch16_224", imagenet(384, 6)),
-        ("vit_base_patch16_224", imagenet(768, 12)),
+        ("vit_tiny_patch16_224", imagenet(16, 192, 3, false)),
+        ("vit_small_patch16_224", imagenet(16, 384, 6, false)),
+        ("vit_base_patch16_224", imagenet(16, 768, 12, false)),
+        ("vit_small_patch32_224", imagenet(32, 384, 6, false)),
+        ("vit_base_patch32_224", imagenet(32, 768, 12, false)),
     ],
 };
 
@@ -77,28 +86,43 @@ impl Architecture for VisionTransformer {
         let mut builder = Builder::new();
         let dim = self.embed_dim;
         let input = builder.input("input", [self.in_chans, self.img_size, self.img_size])?;
-        let embed = Conv2d {
-            padding: 0,
-            bias: true,
-            ..Conv2d::same(self.in_chans, dim, self.patch_size).stride(self.patch_size)
-        };
+        let embed = patch_embedding(self.in_chans, dim, self.patch_size);
         let x = builder.add("patch_embed.proj", embed, &[input])?;
         let x = builder.add("patch_embed.flatten", PatchTokens {}, &[x])?;
-        let tokens = builder.shape(x).dims()[0] + 1;
+        let x = if self.distilled {
+            builder.add("dist_token", ClassToken { dim }, &[x])?
+        } else {
+            x
+        };
         let x = builder.add("cls_token", ClassToken { dim }, &[x])?;
+        let tokens = builder.shape(x).dims()[0];
         let mut x = builder.add("pos_embed", PositionEmbedding { tokens, dim }, &[x])?;
         for index in 0..self.depth {
             x = self.attention(&mut builder, index, x)?;
             x = self.mlp(&mut builder, index, x)?;
         }
         let x = builder.add("norm", LayerNorm { dim, eps: EPS }, &[x])?;
-        let x = builder.add("pool", TakeToken { index: 0 }, &[x])?;
-        let output = builder.add("head", linear(dim, self.num_classes), &[x])?;
+        let mut output = self.head(&mut builder, ["pool", "head"], 0, x)?;
+        if self.distilled {
+            let other = self.head(&mut builder, ["pool_dist", "head_dist"], 1, x)?;
+            output = builder.add("average", Average {}, &[output, other])?;
+        }
         Ok(builder.finish(&[output]))
     }
 }
 
 impl VisionTransformer {
+    fn head(
+        &self,
+        builder: &mut Builder,
+        [pool, head]: [&str; 2],
+        index: usize,
+        input: ValueId,
+    ) -> Result<ValueId, BuildError> {
+        let x = builder.add(pool, TakeToken { index }, &[input])?;
+        builder.add(head, linear(self.embed_dim, self.num_classes), &[x])
+    }
+
     fn attention(
         &self,
         builder: &mut Builder,
@@ -124,17 +148,8 @@ impl VisionTransformer {
         let dim = self.embed_dim;
         let hidden = (dim as f64 * self.mlp_ratio) as usize;
         let x = builder.add(&part("norm2"), LayerNorm { dim, eps: EPS }, &[input])?;
-        let x = builder.add(&part("mlp.fc1"), linear(dim, hidden), &[x])?;
-        let x = builder.add(&part("mlp.act"), Activation::Gelu, &[x])?;
-        let x = builder.add(&part("mlp.fc2"), linear(hidden, dim), &[x])?;
+        let names = ["mlp.fc1", "mlp.act", "mlp.fc2"].map(part);
+        let x = mlp(builder, &names, dim, hidden, x)?;
         builder.add(&part("add2"), Add {}, &[x, input])
-    }
-}
-
-fn linear(in_features: usize, out_features: usize) -> Linear {
-    Linear {
-        in_features,
-        out_features,
-        bias: true,
     }
 }

@@ -14,6 +14,8 @@ of h + (i + 1) * 0x9E3779B97F4A7C15 modulo 2^64, and u = (z >> 40) / 2^24, so th
 * ``*.weight`` of rank 1, which are the scales of norms: 0.5 + u;
 * all others, which are biases and embeddings: (2 u - 1) * 0.1.
 
+Buffers of integers, such as indices into a table, stay as they are.
+
 The input is called "input" and is 2 u - 1, for a batch of two images. All of this is computed in
 f64 and rounded to f32 at the end.
 
@@ -36,11 +38,13 @@ Examples:
 from __future__ import annotations
 
 import argparse
-from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Tuple
+from unittest import mock
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from common import HERE, digits, write_json
 from models import build, prunable_layers
@@ -108,7 +112,27 @@ FAMILIES: Dict[str, List[Case]] = {
             Case(f"vit_{width}_patch16_224", "timm", size=224, batch=1)
             for width in ("tiny", "small", "base")
         ),
+        Case("vit_small_patch32_224", "timm", size=224, batch=1),
+        Case("vit_base_patch32_224", "timm", size=224, batch=1),
     ],
+    "deit": [
+        Case(f"deit_{width}{kind}_patch16_224", "timm", size=224, batch=1)
+        for kind in ("", "_distilled")
+        for width in ("tiny", "small", "base")
+    ],
+    "convnext": [
+        Case(f"convnext_{width}", "torchvision") for width in ("tiny", "small", "base")
+    ],
+    # At 64 pixels windows are padded, and cover what is left in the last stages.
+    "swin": [
+        Case("swin_t", "torchvision", size=224, batch=1),
+        *(Case(f"swin_{width}", "torchvision") for width in "tsb"),
+    ],
+    "mlp-mixer": [
+        Case(f"mixer_{width}_224", "timm", size=224, batch=1)
+        for width in ("s32", "s16", "b32", "b16")
+    ],
+    "poolformer": [Case(f"poolformer_s{depth}", "timm") for depth in (12, 24, 36)],
 }
 
 
@@ -147,7 +171,7 @@ def fill(model: nn.Module) -> nn.Module:
     """Give ``model`` generated weights, and put it in evaluation mode."""
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
-            if not name.endswith("num_batches_tracked"):
+            if tensor.is_floating_point():
                 tensor.copy_(torch.from_numpy(generate(name, tuple(tensor.shape))))
     return model.eval()
 
@@ -169,18 +193,23 @@ def network(case: Case) -> nn.Module:
 
 def count_macs(model: nn.Module, image: Tensor) -> int:
     """Multiply-accumulates of the convolutions and linear layers, counted in a forward pass."""
+    weights = {id(layer.weight) for _, layer in prunable_layers(model)}
     total = 0
 
-    def hook(module: nn.Module, _inputs: Tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal total
-        # Each output element takes one filter or one row of the weight.
-        total += output.numel() * module.weight[0].numel()
+    def counted(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def call(inputs: Tensor, weight: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+            nonlocal total
+            output = function(inputs, weight, *args, **kwargs)
+            # Each output element takes one filter or one row of the weight.
+            total += output.numel() * weight[0].numel() if id(weight) in weights else 0
+            return output
 
-    handles = [layer.register_forward_hook(hook) for _, layer in prunable_layers(model)]
-    with torch.no_grad():
+        return call
+
+    # Swin applies the weights of its layers without calling the layers, so that hooks would not see them.
+    linear, conv2d = counted(functional.linear), counted(functional.conv2d)
+    with torch.no_grad(), mock.patch.multiple(functional, linear=linear, conv2d=conv2d):
         model(image)
-    for handle in handles:
-        handle.remove()
     return total
 
 

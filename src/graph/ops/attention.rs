@@ -37,25 +37,38 @@ impl Operator for Attention {
         if kernels::serves(inputs[0]) {
             return kernels::attention(inputs[0], self.heads);
         }
-        let (n, tokens, width) = inputs[0].dims3()?;
-        let head = width / 3 / self.heads;
-        let qkv = inputs[0].reshape((n, tokens, 3, self.heads, head))?;
-        let part = |i| {
-            qkv.narrow(2, i, 1)?
-                .squeeze(2)?
-                .transpose(1, 2)?
-                .contiguous()
-        };
-        let (q, k, v) = (part(0)?, part(1)?, part(2)?);
-        let scores = (q * (head as f64).powf(-0.5))?.matmul(&k.transpose(2, 3)?.contiguous()?)?;
-        let weights = if scores.track_op() {
-            candle_nn::ops::softmax(&scores, D::Minus1)?
-        } else {
-            candle_nn::ops::softmax_last_dim(&scores)?
-        };
-        weights
-            .matmul(&v)?
-            .transpose(1, 2)?
-            .reshape((n, tokens, self.heads * head))
+        attend(inputs[0], self.heads, Ok)
     }
+}
+
+/// Computes attention with candle's operations; `biased` adds what there is to add to the scores `[n, heads, t, t]`.
+///
+/// # Errors
+/// What candle says.
+pub(super) fn attend(
+    qkv: &Tensor,
+    heads: usize,
+    biased: impl FnOnce(Tensor) -> Result<Tensor>,
+) -> Result<Tensor> {
+    let (n, tokens, width) = qkv.dims3()?;
+    let head = width / 3 / heads;
+    let qkv = qkv.reshape((n, tokens, 3, heads, head))?;
+    let part = |i| {
+        qkv.narrow(2, i, 1)?
+            .squeeze(2)?
+            .transpose(1, 2)?
+            .contiguous()
+    };
+    let (q, k, v) = (part(0)?, part(1)?, part(2)?);
+    let scores = (q * (head as f64).powf(-0.5))?.matmul(&k.transpose(2, 3)?.contiguous()?)?;
+    let scores = biased(scores)?;
+    let weights = if scores.track_op() {
+        candle_nn::ops::softmax(&scores, D::Minus1)?
+    } else {
+        candle_nn::ops::softmax_last_dim(&scores)?
+    };
+    weights
+        .matmul(&v)?
+        .transpose(1, 2)?
+        .reshape((n, tokens, heads * head))
 }

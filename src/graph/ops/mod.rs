@@ -4,33 +4,50 @@
 mod activation;
 mod add;
 mod attention;
+mod average;
 mod batch_norm;
 mod channels;
 mod concat;
 mod conv2d;
+mod group_norm;
 mod layer_norm;
+mod layer_norm2d;
+mod layer_scale;
 mod linear;
 mod option_a;
 mod pool;
+mod pool_mixer;
 mod scale;
 mod squeeze;
 mod tokens;
+mod window_attention;
+mod windows;
 mod zero_pad;
 
 pub use activation::Activation;
 pub use add::Add;
 pub use attention::Attention;
+pub use average::Average;
 pub use batch_norm::BatchNorm2d;
 pub use channels::{ChannelShuffle, ChannelSlice};
 pub use concat::Concat;
 pub use conv2d::Conv2d;
+pub use group_norm::GroupNorm;
 pub use layer_norm::LayerNorm;
+pub use layer_norm2d::LayerNorm2d;
+pub use layer_scale::LayerScale;
 pub use linear::Linear;
 pub use option_a::OptionAShortcut;
 pub use pool::{GlobalAvgPool, MaxPool2d};
+pub use pool_mixer::PoolMixer;
 pub use scale::Scale;
 pub use squeeze::Squeeze;
-pub use tokens::{ClassToken, PatchTokens, PositionEmbedding, TakeToken};
+pub use tokens::{
+    ClassToken, PatchTokens, PositionEmbedding, TakeToken, TokenMean, TokensToImage,
+    TransposeTokens,
+};
+pub use window_attention::WindowAttention;
+pub use windows::{FromWindows, PatchMerging, ToWindows, Windows};
 pub use zero_pad::ZeroPad2d;
 
 use crate::graph::{ParamDecl, Role};

@@ -20,6 +20,59 @@ impl Operator for PatchTokens {
     }
 }
 
+/// Tokens become pixels again: `[n, h * w, c]` to `[n, c, h, w]`.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct TokensToImage {
+    /// The height of the image.
+    pub height: usize,
+    /// Its width.
+    pub width: usize,
+}
+
+impl Operator for TokensToImage {
+    fn shape(&self, inputs: &[&Shape]) -> std::result::Result<Shape, OpError> {
+        let [tokens, channels] = only(inputs)?.exactly()?;
+        expect_size("tokens", self.height * self.width, tokens)?;
+        Ok([channels, self.height, self.width].into())
+    }
+
+    fn run(&self, inputs: &[&Tensor], _params: &[&Tensor]) -> Result<Tensor> {
+        let (n, _, channels) = inputs[0].dims3()?;
+        let planes = inputs[0].transpose(1, 2)?.contiguous()?;
+        planes.reshape((n, channels, self.height, self.width))
+    }
+}
+
+/// Tokens and their features change places: `[n, t, d]` to `[n, d, t]`.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct TransposeTokens {}
+
+impl Operator for TransposeTokens {
+    fn shape(&self, inputs: &[&Shape]) -> std::result::Result<Shape, OpError> {
+        let [tokens, dim] = only(inputs)?.exactly()?;
+        Ok([dim, tokens].into())
+    }
+
+    fn run(&self, inputs: &[&Tensor], _params: &[&Tensor]) -> Result<Tensor> {
+        inputs[0].transpose(1, 2)?.contiguous()
+    }
+}
+
+/// The mean of all tokens: `[n, t, d]` to `[n, d]`.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct TokenMean {}
+
+impl Operator for TokenMean {
+    fn shape(&self, inputs: &[&Shape]) -> std::result::Result<Shape, OpError> {
+        let [_, dim] = only(inputs)?.exactly()?;
+        Ok([dim].into())
+    }
+
+    fn run(&self, inputs: &[&Tensor], _params: &[&Tensor]) -> Result<Tensor> {
+        inputs[0].mean(1)
+    }
+}
+
 /// Puts a learned token `[1, 1, d]` before the others; the parameter has the name of the module.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct ClassToken {
@@ -94,5 +147,51 @@ impl Operator for TakeToken {
 
     fn run(&self, inputs: &[&Tensor], _params: &[&Tensor]) -> Result<Tensor> {
         inputs[0].narrow(1, self.index, 1)?.squeeze(1)?.contiguous()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    fn counted(shape: &[usize]) -> Tensor {
+        let count: usize = shape.iter().product();
+        let values = Tensor::arange(0.0, count as f32, &Device::Cpu).unwrap();
+        values.reshape(shape).unwrap()
+    }
+
+    fn flat(tensor: &Tensor) -> Vec<f32> {
+        tensor.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    #[test]
+    fn an_image_survives_being_tokens() {
+        let image = counted(&[2, 3, 4, 5]);
+        let tokens = PatchTokens {}.run(&[&image], &[]).unwrap();
+        let back = TokensToImage {
+            height: 4,
+            width: 5,
+        };
+        let found = back.run(&[&tokens], &[]).unwrap();
+        assert_eq!(found.dims(), image.dims());
+        assert_eq!(flat(&found), flat(&image));
+        assert!(back.shape(&[&[19, 3].into()]).is_err());
+    }
+
+    #[test]
+    fn tokens_and_features_change_places() {
+        let found = TransposeTokens {}
+            .run(&[&counted(&[1, 2, 3])], &[])
+            .unwrap();
+        assert_eq!(found.dims(), [1, 3, 2]);
+        assert_eq!(flat(&found), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+    }
+
+    #[test]
+    fn the_mean_is_over_tokens() {
+        let found = TokenMean {}.run(&[&counted(&[2, 3, 2])], &[]).unwrap();
+        assert_eq!(found.dims(), [2, 2]);
+        assert_eq!(flat(&found), [2.0, 3.0, 8.0, 9.0]);
     }
 }
