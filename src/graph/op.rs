@@ -1,8 +1,9 @@
 //! What can be computed: a closed enum that only delegates to the structs in [`super::ops`].
 
 use super::ops::{
-    Activation, Add, Attention, BatchNorm2d, ClassToken, Conv2d, GlobalAvgPool, LayerNorm, Linear,
-    MaxPool2d, OptionAShortcut, PatchTokens, PositionEmbedding, TakeToken,
+    Activation, AdaptiveAvgPool2d, Add, Attention, AvgPool2d, BatchNorm2d, ClassToken, Concat,
+    Conv2d, Flatten, GlobalAvgPool, LayerNorm, Linear, MaxPool2d, OptionAShortcut, PatchTokens,
+    PositionEmbedding, TakeToken,
 };
 use super::{Call, Gradients, Role, Shape};
 use crate::kernels::Clamp;
@@ -179,11 +180,15 @@ macro_rules! operators {
 
 operators!(
     Activation,
+    AdaptiveAvgPool2d,
     Add,
     Attention,
+    AvgPool2d,
     BatchNorm2d,
     ClassToken,
+    Concat,
     Conv2d,
+    Flatten,
     GlobalAvgPool,
     LayerNorm,
     Linear,

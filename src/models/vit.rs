@@ -78,9 +78,10 @@ impl Architecture for VisionTransformer {
         let dim = self.embed_dim;
         let input = builder.input("input", [self.in_chans, self.img_size, self.img_size])?;
         let embed = Conv2d {
-            padding: 0,
             bias: true,
-            ..Conv2d::same(self.in_chans, dim, self.patch_size).stride(self.patch_size)
+            ..Conv2d::same(self.in_chans, dim, self.patch_size)
+                .stride(self.patch_size)
+                .padding(0)
         };
         let x = builder.add("patch_embed.proj", embed, &[input])?;
         let x = builder.add("patch_embed.flatten", PatchTokens {}, &[x])?;
