@@ -5,10 +5,15 @@
 //! `Architecture` for it that builds the graph with the names of the published checkpoint, and a `Table` of its variants. Then
 //! add the table to [`FAMILIES`]. Nothing else in the program knows a model's name.
 
+mod densenet;
+mod googlenet;
+mod inception_v3;
 mod mobilenetv2;
 mod parts;
 mod resnet;
 mod resnet_cifar;
+mod squeezenet;
+mod vgg;
 mod vit;
 
 use crate::graph::{BuildError, Graph};
@@ -20,9 +25,14 @@ use serde::de::DeserializeOwned;
 pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
     "model family",
     &[
+        &densenet::FAMILY,
+        &googlenet::FAMILY,
+        &inception_v3::FAMILY,
         &resnet_cifar::FAMILY,
         &resnet::FAMILY,
         &mobilenetv2::FAMILY,
+        &squeezenet::FAMILY,
+        &vgg::FAMILY,
         &vit::FAMILY,
     ],
 );

@@ -1,6 +1,6 @@
 //! What several families are made of.
 
-use crate::graph::ops::{BatchNorm2d, Conv2d};
+use crate::graph::ops::{Activation, BatchNorm2d, Conv2d};
 use crate::graph::{BuildError, Builder, ValueId};
 
 /// Returns a batch norm as PyTorch makes it by default.
@@ -21,4 +21,21 @@ pub(super) fn conv_norm(
 ) -> Result<ValueId, BuildError> {
     let x = builder.add(conv_name, conv, &[input])?;
     builder.add(norm_name, norm(conv.out_channels), &[x])
+}
+
+/// Adds a convolution, its batch norm and a ReLU as the Inceptions name them: `conv`, `bn` and `relu` of a module.
+pub(super) fn basic_conv(
+    builder: &mut Builder,
+    name: &str,
+    conv: Conv2d,
+    eps: f64,
+    input: ValueId,
+) -> Result<ValueId, BuildError> {
+    let norm = BatchNorm2d {
+        channels: conv.out_channels,
+        eps,
+    };
+    let x = builder.add(&format!("{name}.conv"), conv, &[input])?;
+    let x = builder.add(&format!("{name}.bn"), norm, &[x])?;
+    builder.add(&format!("{name}.relu"), Activation::Relu, &[x])
 }

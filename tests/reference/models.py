@@ -59,6 +59,14 @@ class Case(NamedTuple):
 
 # The families of the program, with their networks. One file of fixtures each.
 FAMILIES: Dict[str, List[Case]] = {
+    "densenet": [
+        *(Case(f"densenet{depth}", "torchvision", batch=1) for depth in (121, 161, 169, 201)),
+    ],
+    "googlenet": [Case("googlenet", "torchvision", batch=1)],
+    "inception-v3": [
+        # The smallest size at which the last stage has more than one pixel.
+        Case("inception_v3", "torchvision", size=107, batch=1),
+    ],
     "resnet-cifar": [
         Case("resnet20", "checkpoints", 1, 28),
         *(Case(f"resnet{depth}", "checkpoints", 3, 32) for depth in (20, 32, 44, 56, 110)),
@@ -81,6 +89,16 @@ FAMILIES: Dict[str, List[Case]] = {
         ),
         Case("mobilenet_v2", "checkpoints", 3, 224, 1000),
     ],
+    "squeezenet": [
+        *(Case(f"squeezenet1_{minor}", "torchvision") for minor in (0, 1)),
+    ],
+    "vgg": [
+        *(
+            Case(f"vgg{depth}{norm}", "torchvision", batch=1)
+            for depth in (11, 13, 16, 19)
+            for norm in ("", "_bn")
+        ),
+    ],
     "vit": [
         Case("vit_micro_patch4_28", "checkpoints", 1, 28),
         *(
@@ -88,6 +106,13 @@ FAMILIES: Dict[str, List[Case]] = {
             for width in ("tiny", "small", "base")
         ),
     ],
+}
+
+
+# What torchvision is told besides. Auxiliary heads have no part in the output.
+OPTIONS: Dict[str, Dict[str, Any]] = {
+    "googlenet": {"aux_logits": False, "init_weights": False},
+    "inception_v3": {"aux_logits": False, "init_weights": False},
 }
 
 
@@ -139,7 +164,9 @@ def network(case: Case) -> nn.Module:
     if source == "torchvision":
         import torchvision
 
-        return getattr(torchvision.models, name)(weights=None, num_classes=case.classes)
+        return getattr(torchvision.models, name)(
+            weights=None, num_classes=case.classes, **OPTIONS.get(name, {})
+        )
     import timm
 
     return timm.create_model(name, num_classes=case.classes, in_chans=case.channels)
