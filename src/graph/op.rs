@@ -1,11 +1,11 @@
 //! What can be computed: a closed enum that only delegates to the structs in [`super::ops`].
 
 use super::ops::{
-    Activation, Add, Attention, Average, BatchNorm2d, ChannelShuffle, ChannelSlice, ClassToken,
-    Concat, Conv2d, FromWindows, GlobalAvgPool, GroupNorm, LayerNorm, LayerNorm2d, LayerScale,
-    Linear, MaxPool2d, OptionAShortcut, PatchMerging, PatchTokens, PoolMixer, PositionEmbedding,
-    Scale, Squeeze, TakeToken, ToWindows, TokenMean, TokensToImage, TransposeTokens,
-    WindowAttention, ZeroPad2d,
+    Activation, AdaptiveAvgPool2d, Add, Attention, Average, AvgPool2d, BatchNorm2d, ChannelShuffle,
+    ChannelSlice, ClassToken, Concat, Conv2d, Flatten, FromWindows, GlobalAvgPool, GroupNorm,
+    LayerNorm, LayerNorm2d, LayerScale, Linear, MaxPool2d, OptionAShortcut, PatchMerging,
+    PatchTokens, PoolMixer, PositionEmbedding, Scale, Squeeze, TakeToken, ToWindows, TokenMean,
+    TokensToImage, TransposeTokens, WindowAttention, ZeroPad2d,
 };
 use super::{Call, Gradients, Role, Shape};
 use crate::kernels::Clamp;
@@ -182,9 +182,11 @@ macro_rules! operators {
 
 operators!(
     Activation,
+    AdaptiveAvgPool2d,
     Add,
     Attention,
     Average,
+    AvgPool2d,
     BatchNorm2d,
     ChannelShuffle,
     ChannelSlice,
@@ -192,6 +194,7 @@ operators!(
     Concat,
     Conv2d,
     FromWindows,
+    Flatten,
     GlobalAvgPool,
     GroupNorm,
     LayerNorm,

@@ -7,8 +7,11 @@
 
 mod convnext;
 mod deit;
+mod densenet;
 mod efficientnet;
 mod efficientnet_lite;
+mod googlenet;
+mod inception_v3;
 mod inverted;
 mod mlp_mixer;
 mod mnasnet;
@@ -21,7 +24,9 @@ mod regnet;
 mod resnet;
 mod resnet_cifar;
 mod shufflenetv2;
+mod squeezenet;
 mod swin;
+mod vgg;
 mod vit;
 
 use crate::graph::{BuildError, Graph};
@@ -33,6 +38,9 @@ use serde::de::DeserializeOwned;
 pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
     "model family",
     &[
+        &densenet::FAMILY,
+        &googlenet::FAMILY,
+        &inception_v3::FAMILY,
         &resnet_cifar::FAMILY,
         &resnet::FAMILY,
         &efficientnet::FAMILY,
@@ -45,6 +53,8 @@ pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
         &regnet::FAMILY,
         &regnet::TIMM,
         &shufflenetv2::FAMILY,
+        &squeezenet::FAMILY,
+        &vgg::FAMILY,
         &vit::FAMILY,
         &deit::FAMILY,
         &convnext::FAMILY,

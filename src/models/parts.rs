@@ -93,11 +93,15 @@ fn same_padded(
     input: ValueId,
 ) -> Result<(Conv2d, ValueId), BuildError> {
     let shape = builder.shape(input).dims();
-    let missing = |size: usize| {
+    let missing = |kernel: usize, size: usize| {
         let span = (size.div_ceil(conv.stride) - 1) * conv.stride;
-        (span + conv.dilation * (conv.kernel - 1) + 1).saturating_sub(size)
+        (span + conv.dilation * (kernel - 1) + 1).saturating_sub(size)
     };
-    let [rows, columns] = [1, 2].map(|axis| shape.get(axis).map_or(0, |size| missing(*size)));
+    let along = |axis: usize| {
+        let size = shape.get(axis + 1).copied();
+        size.map_or(0, |size| missing(conv.kernel[axis], size))
+    };
+    let [rows, columns] = [0, 1].map(along);
     let padding = rows.min(columns) / 2;
     let pad = ZeroPad2d {
         left: columns / 2 - padding,
@@ -111,7 +115,7 @@ fn same_padded(
     } else {
         builder.add(&format!("{name}.pad"), pad, &[input])?
     };
-    Ok((Conv2d { padding, ..conv }, input))
+    Ok((conv.padding(padding), input))
 }
 
 /// Squeeze and excitation (Hu et al. 2018) with 1x1 convolutions: channels are scaled by gates that see the whole image.
@@ -185,8 +189,9 @@ pub(super) const fn linear(in_features: usize, out_features: usize) -> Linear {
 
 /// Returns the convolution that makes a pixel of each square of `patch` pixels a side.
 pub(super) const fn patch_embedding(inputs: usize, outputs: usize, patch: usize) -> Conv2d {
-    let mut conv = Conv2d::same(inputs, outputs, patch).stride(patch);
-    conv.padding = 0;
+    let mut conv = Conv2d::same(inputs, outputs, patch)
+        .stride(patch)
+        .padding(0);
     conv.bias = true;
     conv
 }
@@ -202,4 +207,21 @@ pub(super) fn mlp(
     let x = builder.add(&names[0], linear(dim, hidden), &[input])?;
     let x = builder.add(&names[1], Activation::Gelu, &[x])?;
     builder.add(&names[2], linear(hidden, dim), &[x])
+}
+
+/// Adds a convolution, its batch norm and a ReLU as the Inceptions name them: `conv`, `bn` and `relu` of a module.
+pub(super) fn basic_conv(
+    builder: &mut Builder,
+    name: &str,
+    conv: Conv2d,
+    eps: f64,
+    input: ValueId,
+) -> Result<ValueId, BuildError> {
+    let norm = BatchNorm2d {
+        channels: conv.out_channels,
+        eps,
+    };
+    let x = builder.add(&format!("{name}.conv"), conv, &[input])?;
+    let x = builder.add(&format!("{name}.bn"), norm, &[x])?;
+    builder.add(&format!("{name}.relu"), Activation::Relu, &[x])
 }

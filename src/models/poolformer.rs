@@ -52,10 +52,8 @@ impl Architecture for PoolFormer {
     fn build(&self) -> Result<Graph, BuildError> {
         let mut builder = Builder::new();
         let input = builder.input("input", [self.in_chans, self.img_size, self.img_size])?;
-        let stem = Conv2d {
-            padding: 2,
-            ..biased(Conv2d::same(self.in_chans, self.dims[0], 7).stride(4))
-        };
+        let stem = Conv2d::same(self.in_chans, self.dims[0], 7).stride(4);
+        let stem = biased(stem.padding(2));
         let mut x = builder.add("stem.conv", stem, &[input])?;
         for (stage, (depth, dim)) in self.depths.into_iter().zip(self.dims).enumerate() {
             let name = format!("stages.{stage}");

@@ -73,12 +73,7 @@ impl Architecture for ResNet {
         let stem = Conv2d::same(self.in_chans, 64, 7).stride(2);
         let x = conv_norm(&mut builder, "conv1", "bn1", stem, input)?;
         let x = builder.add("relu", Activation::Relu, &[x])?;
-        let pool = MaxPool2d {
-            kernel: 3,
-            stride: 2,
-            padding: 1,
-        };
-        let mut x = builder.add("maxpool", pool, &[x])?;
+        let mut x = builder.add("maxpool", MaxPool2d::new(3, 2).padding(1), &[x])?;
         let mut channels = 64;
         for (stage, blocks) in self.layers.into_iter().enumerate() {
             for index in 0..blocks {

@@ -61,12 +61,7 @@ impl Architecture for ShuffleNetV2 {
         let input = builder.input("input", [self.in_chans, self.img_size, self.img_size])?;
         let stem = Conv2d::same(self.in_chans, STEM_WIDTH, 3).stride(2);
         let x = STYLE.layer(&mut builder, &numbered("conv1", 0), stem, input)?;
-        let pool = MaxPool2d {
-            kernel: 3,
-            stride: 2,
-            padding: 1,
-        };
-        let mut x = builder.add("maxpool", pool, &[x])?;
+        let mut x = builder.add("maxpool", MaxPool2d::new(3, 2).padding(1), &[x])?;
         for (stage, (width, repeats)) in (2..).zip(self.widths.into_iter().zip(REPEATS)) {
             x = halving(&mut builder, &format!("stage{stage}.0"), width, x)?;
             for index in 1..repeats {

@@ -73,6 +73,14 @@ FAMILIES: Dict[str, List[Case]] = {
     ],
     "mnasnet": [Case(f"mnasnet{width}", "torchvision") for width in ("0_5", "1_0")],
     "mobilenetv1": [Case("mobilenetv1_100", "checkpoints")],
+    "densenet": [
+        *(Case(f"densenet{depth}", "torchvision", batch=1) for depth in (121, 161, 169, 201)),
+    ],
+    "googlenet": [Case("googlenet", "torchvision", batch=1)],
+    "inception-v3": [
+        # The smallest size at which the last stage has more than one pixel.
+        Case("inception_v3", "torchvision", size=107, batch=1),
+    ],
     "resnet-cifar": [
         Case("resnet20", "checkpoints", 1, 28),
         *(Case(f"resnet{depth}", "checkpoints", 3, 32) for depth in (20, 32, 44, 56, 110)),
@@ -106,6 +114,16 @@ FAMILIES: Dict[str, List[Case]] = {
     "shufflenetv2": [
         Case(f"shufflenet_v2_x{width}", "torchvision") for width in ("0_5", "1_0", "1_5", "2_0")
     ],
+    "squeezenet": [
+        *(Case(f"squeezenet1_{minor}", "torchvision") for minor in (0, 1)),
+    ],
+    "vgg": [
+        *(
+            Case(f"vgg{depth}{norm}", "torchvision", batch=1)
+            for depth in (11, 13, 16, 19)
+            for norm in ("", "_bn")
+        ),
+    ],
     "vit": [
         Case("vit_micro_patch4_28", "checkpoints", 1, 28),
         *(
@@ -133,6 +151,13 @@ FAMILIES: Dict[str, List[Case]] = {
         for width in ("s32", "s16", "b32", "b16")
     ],
     "poolformer": [Case(f"poolformer_s{depth}", "timm") for depth in (12, 24, 36)],
+}
+
+
+# What torchvision is told besides. Auxiliary heads have no part in the output.
+OPTIONS: Dict[str, Dict[str, Any]] = {
+    "googlenet": {"aux_logits": False, "init_weights": False},
+    "inception_v3": {"aux_logits": False, "init_weights": False},
 }
 
 
@@ -185,7 +210,9 @@ def network(case: Case) -> nn.Module:
     if source == "torchvision":
         import torchvision
 
-        return getattr(torchvision.models, name)(weights=None, num_classes=case.classes)
+        return getattr(torchvision.models, name)(
+            weights=None, num_classes=case.classes, **OPTIONS.get(name, {})
+        )
     import timm
 
     return timm.create_model(name, num_classes=case.classes, in_chans=case.channels)

@@ -26,12 +26,7 @@ fn network() -> (Graph, Weights) {
     let norm = add("norm", norm.into(), &[b]);
     let sum = add("sum", Add {}.into(), &[norm, relu]);
     let relu6 = add("relu6", Activation::Relu6.into(), &[sum]);
-    let pool = MaxPool2d {
-        kernel: 2,
-        stride: 2,
-        padding: 0,
-    };
-    let pool = add("pool", pool.into(), &[relu6]);
+    let pool = add("pool", MaxPool2d::new(2, 2).into(), &[relu6]);
     let mean = add("mean", GlobalAvgPool {}.into(), &[pool]);
     let head = Linear {
         in_features: 4,

@@ -7,19 +7,19 @@ use crate::kernels::{self, Clamp, Convolution};
 use candle_core::{Result, Tensor};
 use serde::Serialize;
 
-/// Cross-correlation of `[n, in, h, w]` with square kernels, as PyTorch's `Conv2d`; weight `[out, in / groups, k, k]`.
+/// Cross-correlation of `[n, in, h, w]` as PyTorch's `Conv2d`; weight `[out, in / groups, kh, kw]`.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Conv2d {
     /// The channels taken.
     pub in_channels: usize,
     /// The channels made.
     pub out_channels: usize,
-    /// The side of the kernel.
-    pub kernel: usize,
+    /// The height and width of the kernel.
+    pub kernel: [usize; 2],
     /// The step, in both directions.
     pub stride: usize,
-    /// The zeros added at each border.
-    pub padding: usize,
+    /// The zeros added at the upper and lower, and at the left and right border.
+    pub padding: [usize; 2],
     /// The step between taps of the kernel.
     pub dilation: usize,
     /// How many groups the channels fall into; it divides both numbers of channels.
@@ -29,14 +29,19 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// Makes a convolution without bias that keeps the size at stride 1.
+    /// Makes a convolution with a square kernel and without bias that keeps the size at stride 1.
     pub const fn same(in_channels: usize, out_channels: usize, kernel: usize) -> Self {
+        Self::rectangular(in_channels, out_channels, [kernel; 2])
+    }
+
+    /// Makes a convolution with a kernel of some height and width and without bias that keeps the size at stride 1.
+    pub const fn rectangular(in_channels: usize, out_channels: usize, kernel: [usize; 2]) -> Self {
         Self {
             in_channels,
             out_channels,
             kernel,
             stride: 1,
-            padding: kernel / 2,
+            padding: [kernel[0] / 2, kernel[1] / 2],
             dilation: 1,
             groups: 1,
             bias: false,
@@ -50,6 +55,13 @@ impl Conv2d {
         self
     }
 
+    /// Sets the zeros added at all borders.
+    #[must_use]
+    pub const fn padding(mut self, padding: usize) -> Self {
+        self.padding = [padding; 2];
+        self
+    }
+
     /// Sets the number of groups.
     #[must_use]
     pub const fn groups(mut self, groups: usize) -> Self {
@@ -60,7 +72,7 @@ impl Conv2d {
     fn attributes(&self) -> Convolution {
         Convolution {
             stride: [self.stride; 2],
-            padding: [self.padding; 2],
+            padding: self.padding,
             dilation: [self.dilation; 2],
             groups: self.groups,
         }
@@ -68,7 +80,7 @@ impl Conv2d {
 
     fn check(&self) -> std::result::Result<(), OpError> {
         for (what, number) in [
-            ("a kernel", self.kernel),
+            ("a kernel", self.kernel[0].min(self.kernel[1])),
             ("a stride", self.stride),
             ("a dilation", self.dilation),
             ("a number of groups", self.groups),
@@ -87,36 +99,43 @@ impl Conv2d {
         )
     }
 
-    fn side(&self, size: usize) -> std::result::Result<usize, OpError> {
-        let window = self.dilation * (self.kernel - 1) + 1;
-        let size = size + 2 * self.padding;
-        match size.checked_sub(window) {
-            Some(room) => Ok(room / self.stride + 1),
-            None => Err(OpError::Window { window, size }),
-        }
+    /// Returns the height and width of the output.
+    fn sides(&self, input: [usize; 2]) -> std::result::Result<[usize; 2], OpError> {
+        let side = |axis: usize| {
+            let window = self.dilation * (self.kernel[axis] - 1) + 1;
+            let size = input[axis] + 2 * self.padding[axis];
+            let room = size.checked_sub(window);
+            room.map(|room| room / self.stride + 1)
+                .ok_or(OpError::Window { window, size })
+        };
+        Ok([side(0)?, side(1)?])
     }
 
-    fn output_size(&self, input: &Tensor) -> Result<(usize, usize)> {
+    fn output_size(&self, input: &Tensor) -> Result<[usize; 2]> {
         let (_, _, h, w) = input.dims4()?;
-        let side = |size| self.side(size).map_err(candle_core::Error::wrap);
-        Ok((side(h)?, side(w)?))
+        self.sides([h, w]).map_err(candle_core::Error::wrap)
+    }
+
+    fn padded(&self, input: &Tensor) -> Result<Tensor> {
+        let [vertical, horizontal] = self.padding;
+        input
+            .pad_with_zeros(2, vertical, vertical)?
+            .pad_with_zeros(3, horizontal, horizontal)
     }
 
     /// Returns, for each tap of the kernel in row-major order, what it sees at every output pixel: `[n, in, oh, ow]`.
     fn taps(&self, input: &Tensor) -> Result<Vec<Tensor>> {
-        let (oh, ow) = self.output_size(input)?;
-        let padded = input
-            .pad_with_zeros(2, self.padding, self.padding)?
-            .pad_with_zeros(3, self.padding, self.padding)?;
+        let [oh, ow] = self.output_size(input)?;
+        let padded = self.padded(input)?;
         let strided = |x: &Tensor, axis: usize, tap: usize, count: usize| {
             let span = self.stride * (count - 1) + 1;
             let window = x.narrow(axis, tap * self.dilation, span)?;
             every(&window, axis, self.stride)
         };
-        let mut taps = Vec::with_capacity(self.kernel * self.kernel);
-        for ky in 0..self.kernel {
+        let mut taps = Vec::with_capacity(self.kernel.iter().product());
+        for ky in 0..self.kernel[0] {
             let lines = strided(&padded, 2, ky, oh)?;
-            for kx in 0..self.kernel {
+            for kx in 0..self.kernel[1] {
                 taps.push(strided(&lines, 3, kx, ow)?);
             }
         }
@@ -126,7 +145,7 @@ impl Conv2d {
     /// Sums shifted copies: candle would launch one convolution per channel.
     fn depthwise(&self, input: &Tensor, weight: &Tensor) -> Result<Tensor> {
         let taps = self.taps(input)?;
-        let weight = weight.reshape((1, self.out_channels, self.kernel * self.kernel))?;
+        let weight = weight.reshape((1, self.out_channels, taps.len()))?;
         let term =
             |(i, tap): (usize, &Tensor)| tap.broadcast_mul(&weight.narrow(2, i, 1)?.unsqueeze(3)?);
         let mut terms = taps.iter().enumerate().map(term);
@@ -153,8 +172,8 @@ impl Operator for Conv2d {
         let shape = [
             self.out_channels,
             self.in_channels / self.groups.max(1),
-            self.kernel,
-            self.kernel,
+            self.kernel[0],
+            self.kernel[1],
         ];
         weight_and_bias(shape, self.bias)
     }
@@ -163,11 +182,12 @@ impl Operator for Conv2d {
         let [channels, h, w] = only(inputs)?.exactly()?;
         expect_size("channels", self.in_channels, channels)?;
         self.check()?;
-        Ok([self.out_channels, self.side(h)?, self.side(w)?].into())
+        let [oh, ow] = self.sides([h, w])?;
+        Ok([self.out_channels, oh, ow].into())
     }
 
     fn macs(&self, _inputs: &[&Shape], output: &Shape) -> u64 {
-        let taps = self.in_channels / self.groups * self.kernel * self.kernel;
+        let taps = self.in_channels / self.groups * self.kernel.iter().product::<usize>();
         (output.numel() * taps) as u64
     }
 
@@ -184,14 +204,9 @@ impl Operator for Conv2d {
         let output = if depthwise && self.groups > 1 {
             self.depthwise(input, weight)?
         } else {
-            let Self {
-                padding,
-                stride,
-                dilation,
-                groups,
-                ..
-            } = *self;
-            input.conv2d(weight, padding, stride, dilation, groups)?
+            // candle pads all borders alike.
+            let padded = self.padded(input)?;
+            padded.conv2d(weight, 0, self.stride, self.dilation, self.groups)?
         };
         let output = match bias {
             Some(bias) => output.broadcast_add(&per_channel(bias, 4)?)?,
@@ -234,10 +249,10 @@ impl MatMul for Conv2d {
     }
 
     fn rows(&self, input: &Tensor) -> Result<Tensor> {
-        let (oh, ow) = self.output_size(input)?;
+        let [oh, ow] = self.output_size(input)?;
         let (n, per_group) = (input.dim(0)?, self.in_channels / self.groups);
         let taps = Tensor::stack(&self.taps(input)?, 2)?;
-        let k = self.kernel * self.kernel;
+        let k = self.kernel.iter().product::<usize>();
         taps.reshape((n, self.groups, per_group * k, oh * ow))?
             .permute((1, 0, 3, 2))?
             .reshape((self.groups, n * oh * ow, per_group * k))

@@ -30,13 +30,52 @@ pub struct MaxPool2d {
     pub stride: usize,
     /// What the window may stand over at each border; at most half of it.
     pub padding: usize,
+    /// Whether a last window that reaches over the far border counts too, if it begins before it.
+    pub ceil_mode: bool,
 }
 
 impl MaxPool2d {
+    /// Makes a pooling that neither pads nor reaches over.
+    pub const fn new(kernel: usize, stride: usize) -> Self {
+        Self {
+            kernel,
+            stride,
+            padding: 0,
+            ceil_mode: false,
+        }
+    }
+
+    /// Sets the padding.
+    #[must_use]
+    pub const fn padding(mut self, padding: usize) -> Self {
+        self.padding = padding;
+        self
+    }
+
+    /// Lets the last window reach over the border.
+    #[must_use]
+    pub const fn ceil_mode(mut self) -> Self {
+        self.ceil_mode = true;
+        self
+    }
+
+    /// Returns how many pixels beyond the padding the last window of a side takes.
+    fn overhang(&self, size: usize) -> usize {
+        let room = (size + 2 * self.padding).saturating_sub(self.kernel);
+        let rest = room % self.stride;
+        let next = (room / self.stride + 1) * self.stride;
+        if self.ceil_mode && rest > 0 && next < size + self.padding {
+            self.stride - rest
+        } else {
+            0
+        }
+    }
+
     fn side(&self, size: usize) -> std::result::Result<usize, OpError> {
         expect_size("a stride", self.stride.max(1), self.stride)?;
         expect_size("a padding", self.padding.min(self.kernel / 2), self.padding)?;
-        let (window, size) = (self.kernel, size + 2 * self.padding);
+        let size = size + 2 * self.padding + self.overhang(size);
+        let window = self.kernel;
         let room = size.checked_sub(window.max(1));
         room.map(|room| room / self.stride + 1)
             .ok_or(OpError::Window { window, size })
@@ -50,7 +89,10 @@ impl Operator for MaxPool2d {
     }
 
     fn run(&self, inputs: &[&Tensor], _params: &[&Tensor]) -> Result<Tensor> {
-        let x = inputs[0];
+        let (_, _, h, w) = inputs[0].dims4()?;
+        // Every window over the far border sees the last line too, so that copies of it change no maximum.
+        let x = &inputs[0].pad_with_same(2, 0, self.overhang(h))?;
+        let x = &x.pad_with_same(3, 0, self.overhang(w))?;
         if kernels::serves(x) {
             return kernels::max_pool2d(x, self.kernel, self.stride, self.padding);
         }
@@ -60,5 +102,55 @@ impl Operator for MaxPool2d {
         let padded = lifted.pad_with_zeros(2, self.padding, self.padding)?;
         let padded = padded.pad_with_zeros(3, self.padding, self.padding)?;
         padded.max_pool2d_with_stride(self.kernel, self.stride)? + f64::from(lowest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    fn naive(x: &[Vec<f32>], pool: MaxPool2d) -> Vec<Vec<f32>> {
+        let side = |size: usize| {
+            let (k, s, p) = (pool.kernel as f64, pool.stride as f64, pool.padding as f64);
+            let mut side = ((size as f64 + 2.0 * p - k) / s).ceil() + 1.0;
+            if (side - 1.0) * s >= size as f64 + p {
+                side -= 1.0;
+            }
+            side as usize
+        };
+        let seen = |at: usize, size: usize| {
+            let start = at * pool.stride;
+            let end = (start + pool.kernel).saturating_sub(pool.padding);
+            start.saturating_sub(pool.padding)..end.min(size)
+        };
+        let (h, w) = (x.len(), x[0].len());
+        let largest = |i, j| {
+            let rows = x[seen(i, h)].iter();
+            let pixels = rows.flat_map(|row| &row[seen(j, w)]);
+            pixels.copied().fold(f32::NEG_INFINITY, f32::max)
+        };
+        (0..side(h))
+            .map(|i| (0..side(w)).map(|j| largest(i, j)).collect())
+            .collect()
+    }
+
+    #[test]
+    fn windows_over_the_far_border_count_in_ceil_mode() {
+        for (kernel, stride, padding) in [(3, 2, 0), (3, 2, 1), (2, 2, 0), (3, 1, 1), (2, 3, 1)] {
+            for (h, w) in [(7, 8), (5, 10), (6, 9), (4, 3)] {
+                let pool = MaxPool2d::new(kernel, stride).padding(padding).ceil_mode();
+                let value = |i: usize| ((i * 2_654_435_761) % 101) as f32 - 100.0;
+                let x =
+                    Tensor::from_vec((0..h * w).map(value).collect(), (1, 1, h, w), &Device::Cpu);
+                let x = x.unwrap();
+                let plane = |x: &Tensor| x.squeeze(0).unwrap().squeeze(0).unwrap().to_vec2::<f32>();
+                let expected = naive(&plane(&x).unwrap(), pool);
+                let found = pool.run(&[&x], &[]).unwrap();
+                let inferred = pool.shape(&[&Shape::from([1, h, w])]).unwrap();
+                assert_eq!(inferred.dims(), &found.dims()[1..]);
+                assert_eq!(plane(&found).unwrap(), expected, "{pool:?} {h} {w}");
+            }
+        }
     }
 }

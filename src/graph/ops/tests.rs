@@ -39,13 +39,13 @@ fn naive(conv: &Conv2d, x: &Tensor, w: &Tensor, output: &[usize]) -> Vec<f32> {
         let (o, n) = (rest % output[1], rest / output[1]);
         let mut sum = 0.0;
         for c in 0..inner {
-            for ky in 0..conv.kernel {
-                for kx in 0..conv.kernel {
-                    let y = (oy * conv.stride + ky * conv.dilation).checked_sub(conv.padding);
-                    let x = (ox * conv.stride + kx * conv.dilation).checked_sub(conv.padding);
+            for ky in 0..conv.kernel[0] {
+                for kx in 0..conv.kernel[1] {
+                    let y = (oy * conv.stride + ky * conv.dilation).checked_sub(conv.padding[0]);
+                    let x = (ox * conv.stride + kx * conv.dilation).checked_sub(conv.padding[1]);
                     if let (Some(y), Some(x)) = (y.filter(|y| *y < h), x.filter(|x| *x < width)) {
                         let channel = o / outer * inner + c;
-                        let weight = ((o * inner + c) * conv.kernel + ky) * conv.kernel + kx;
+                        let weight = ((o * inner + c) * conv.kernel[0] + ky) * conv.kernel[1] + kx;
                         let pixel = ((n * conv.in_channels + channel) * h + y) * width + x;
                         sum += ws[weight] * xs[pixel];
                     }
@@ -62,9 +62,9 @@ fn convolutions() -> impl Strategy<Value = (Conv2d, [usize; 4])> {
         1..4_usize,
         1..4_usize,
         1..4_usize,
-        1..4_usize,
+        [1..4_usize, 1..4_usize],
         1..3_usize,
-        0..3_usize,
+        [0..3_usize, 0..3_usize],
     );
     (sizes, 1..3_usize, any::<bool>(), 5..9_usize, 5..9_usize).prop_map(
         |((groups, inner, outer, kernel, stride, padding), dilation, depthwise, h, w)| {
@@ -169,11 +169,7 @@ fn inputs_that_do_not_fit_are_refused() {
             "channels of 4, found 3",
         ),
         (
-            Conv2d {
-                padding: 0,
-                ..Conv2d::same(3, 8, 9)
-            }
-            .into(),
+            Conv2d::same(3, 8, 9).padding(0).into(),
             vec![&image],
             "window of 9",
         ),
