@@ -5,7 +5,7 @@
 
 use super::{Graph, NodeId, ValueId};
 use crate::registry::{Named, Registry};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 /// A part of a network with one output.
@@ -119,7 +119,23 @@ fn block(graph: &Graph) -> Vec<Unit> {
         after_region = region;
     }
     blocks.extend(groups(graph, &chain));
-    blocks.into_iter().map(|b| Unit::of(graph, b)).collect()
+    distinct(graph, blocks.into_iter().map(|b| Unit::of(graph, b)))
+}
+
+/// Names units that lie in the same module by their first and last layer.
+fn distinct(graph: &Graph, units: impl Iterator<Item = Unit>) -> Vec<Unit> {
+    let mut units: Vec<Unit> = units.collect();
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    for unit in &units {
+        *seen.entry(unit.name.clone()).or_default() += 1;
+    }
+    for unit in units.iter_mut().filter(|unit| seen[&unit.name] > 1) {
+        if let [first, .., last] = unit.layers.as_slice() {
+            let name = |id: &NodeId| &graph.node(*id).name;
+            unit.name = format!("{}..{}", name(first), name(last));
+        }
+    }
+    units
 }
 
 /// Returns the operators between successive cuts.

@@ -182,7 +182,8 @@ impl Panel<'_> {
         let clamp = product.clamp.splat(simd);
         let rows = product.rows.len();
         let blocks = (product.sparse.starts.len() - 1) / product.sparse.rows;
-        let b = &product.b[self.first..];
+        // Where there are no terms, nothing of the right side need be there.
+        let b = product.b.get(self.first..).unwrap_or_default();
         for block in 0..blocks {
             for (row, c) in self.c.chunks_mut(self.stride).take(rows).enumerate() {
                 let entries = product.entries(block, row);
