@@ -85,6 +85,10 @@ impl Architecture for EfficientNet {
 }
 
 /// The bottleneck has a quarter of the channels that come into the block.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "other families have blocks without excitation"
+)]
 fn excitation(channels: usize) -> Option<SqueezeExcitation> {
     Some(SqueezeExcitation {
         squeezed: channels / 4,

@@ -44,7 +44,7 @@ impl Architecture for InceptionV3 {
         for (name, pooled) in [("Mixed_5b", 32), ("Mixed_5c", 64), ("Mixed_5d", 64)] {
             x = Module::new(&mut builder, name, x).five(pooled)?;
         }
-        x = Module::new(&mut builder, "Mixed_6a", x).to_seventeen()?;
+        x = Module::new(&mut builder, "Mixed_6a", x).reduce_to_seventeen()?;
         for (name, width) in [
             ("Mixed_6b", 128),
             ("Mixed_6c", 160),
@@ -53,7 +53,7 @@ impl Architecture for InceptionV3 {
         ] {
             x = Module::new(&mut builder, name, x).seven(width)?;
         }
-        x = Module::new(&mut builder, "Mixed_7a", x).to_eight()?;
+        x = Module::new(&mut builder, "Mixed_7a", x).reduce_to_eight()?;
         for name in ["Mixed_7b", "Mixed_7c"] {
             x = Module::new(&mut builder, name, x).spread()?;
         }
@@ -187,7 +187,7 @@ impl<'a> Module<'a> {
     }
 
     /// Adds the module from 35 to 17 pixels (Figure 10).
-    fn to_seventeen(mut self) -> Result<ValueId, BuildError> {
+    fn reduce_to_seventeen(mut self) -> Result<ValueId, BuildError> {
         let one = self.halved(("branch3x3", 384, [3, 3]), self.input)?;
         let double = [
             ("branch3x3dbl_1", 64, [1, 1]),
@@ -222,7 +222,7 @@ impl<'a> Module<'a> {
     }
 
     /// Adds the module from 17 to 8 pixels.
-    fn to_eight(mut self) -> Result<ValueId, BuildError> {
+    fn reduce_to_eight(mut self) -> Result<ValueId, BuildError> {
         let three = self.branch(&[("branch3x3_1", 192, [1, 1])], self.input)?;
         let three = self.halved(("branch3x3_2", 320, [3, 3]), three)?;
         let seven = [

@@ -53,7 +53,7 @@ pub struct AdaptiveAvgPool2d {
 
 impl AdaptiveAvgPool2d {
     /// Returns the means over the last axis, which is a product with a matrix that is constant on each bin.
-    fn last_axis(&self, x: &Tensor) -> Result<Tensor> {
+    fn last_axis(self, x: &Tensor) -> Result<Tensor> {
         let side = x.dim(3)?;
         if side == self.size {
             return Ok(x.clone());

@@ -16,7 +16,7 @@ pub struct PoolMixer {
 
 impl PoolMixer {
     /// Sums the pixels of each window.
-    fn sums(&self, x: &Tensor) -> Result<Tensor> {
+    fn sums(self, x: &Tensor) -> Result<Tensor> {
         let channels = x.dim(1)?;
         let conv = Conv2d::same(channels, channels, self.pool_size).groups(channels);
         let shape = (channels, 1, self.pool_size, self.pool_size);
