@@ -3,7 +3,7 @@
 //! Names and parameter names are torchvision's, where the 1x1 convolutions of a block are linear layers on its pixels.
 
 use super::parts::{mlp, patch_embedding};
-use super::{Architecture, IMAGENET, Table, parts};
+use super::{Architecture, Card, Table, parts};
 use crate::graph::ops::{
     Add, Conv2d, GlobalAvgPool, LayerNorm, LayerNorm2d, LayerScale, PatchTokens, TokensToImage,
 };
@@ -37,7 +37,7 @@ pub(super) static FAMILY: Table<ConvNeXt> = Table {
     name: "convnext",
     summary: "ConvNeXts (Liu et al. 2022), names of torchvision",
     task: "classification",
-    normalization: IMAGENET,
+    card: Card::TORCHVISION,
     variants: &[
         ("convnext_tiny", imagenet([3, 3, 9, 3], [96, 192, 384, 768])),
         (

@@ -4,13 +4,13 @@
 //! give the mean of what their two heads say.
 
 use super::vit::{VisionTransformer, imagenet};
-use super::{IMAGENET, Table};
+use super::{Card, Table};
 
 pub(super) static FAMILY: Table<VisionTransformer> = Table {
     name: "deit",
     summary: "data-efficient image transformers (Touvron et al. 2021), names of timm",
     task: "classification",
-    normalization: IMAGENET,
+    card: Card::TIMM,
     variants: &[
         ("deit_tiny_patch16_224", imagenet(16, 192, 3, false)),
         ("deit_small_patch16_224", imagenet(16, 384, 6, false)),

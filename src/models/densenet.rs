@@ -4,7 +4,7 @@
 //! call `denselayer1.norm1.weight`, likewise for `conv`; torchvision renames them on loading.
 
 use super::parts::norm;
-use super::{Architecture, IMAGENET, Table};
+use super::{Architecture, Card, Table};
 use crate::graph::ops::{Activation, AvgPool2d, Concat, Conv2d, GlobalAvgPool, Linear, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
@@ -42,7 +42,7 @@ pub(super) static FAMILY: Table<DenseNet> = Table {
     name: "densenet",
     summary: "DenseNet (Huang et al. 2017), names of torchvision",
     task: "classification",
-    normalization: IMAGENET,
+    card: Card::TORCHVISION,
     variants: &[
         ("densenet121", imagenet([6, 12, 24, 16], 32)),
         ("densenet161", imagenet([6, 12, 36, 24], 48)),

@@ -4,7 +4,7 @@
 
 use super::inverted::{self, Stage};
 use super::parts::{SqueezeExcitation, Style, classified, numbered, scaled};
-use super::{Architecture, IMAGENET, Table};
+use super::{Architecture, Card, Table};
 use crate::graph::ops::{Activation, Conv2d};
 use crate::graph::{BuildError, Builder, Graph};
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,7 @@ pub(super) static FAMILY: Table<EfficientNet> = Table {
     name: "efficientnet",
     summary: "EfficientNet (Tan and Le 2019), names of torchvision",
     task: "classification",
-    normalization: IMAGENET,
+    card: Card::TORCHVISION,
     variants: &[
         ("efficientnet_b0", scaled_by(1.0, 1.0, 224)),
         ("efficientnet_b1", scaled_by(1.0, 1.1, 240)),

@@ -7,7 +7,7 @@
 use super::efficientnet::STAGES;
 use super::inverted::{Network, Stage};
 use super::parts::Style;
-use super::{Architecture, IMAGENET, Table};
+use super::{Architecture, Card, Table};
 use crate::graph::ops::Activation;
 use crate::graph::{BuildError, Graph};
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,7 @@ pub(super) static FAMILY: Table<EfficientNetLite> = Table {
     name: "efficientnet-lite",
     summary: "EfficientNet-Lite (Liu 2020), names of timm",
     task: "classification",
-    normalization: IMAGENET,
+    card: Card::TIMM,
     variants: &[
         ("efficientnet_lite0", lite(1.0, 1.0, 224)),
         ("efficientnet_lite1", lite(1.0, 1.1, 240)),

@@ -5,7 +5,7 @@
 //! and standard deviation 0.5 (`transform_input`), which is preprocessing.
 
 use super::parts::basic_conv;
-use super::{Architecture, IMAGENET, Table};
+use super::{Architecture, Card, Table};
 use crate::graph::ops::{Concat, Conv2d, GlobalAvgPool, Linear, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ pub(super) static FAMILY: Table<GoogLeNet> = Table {
     name: "googlenet",
     summary: "GoogLeNet with batch norms (Szegedy et al. 2015), names of torchvision",
     task: "classification",
-    normalization: IMAGENET,
+    card: Card::TORCHVISION,
     variants: &[(
         "googlenet",
         GoogLeNet {

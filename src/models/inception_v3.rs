@@ -4,7 +4,7 @@
 //! alone and is no part of this network; its input has the mean and standard deviation 0.5 (`transform_input`), which is preprocessing.
 
 use super::parts::basic_conv;
-use super::{Architecture, IMAGENET, Table};
+use super::{Architecture, Card, Table};
 use crate::graph::ops::{AvgPool2d, Concat, Conv2d, GlobalAvgPool, Linear, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, Op, ValueId};
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ pub(super) static FAMILY: Table<InceptionV3> = Table {
     name: "inception-v3",
     summary: "Inception v3 (Szegedy et al. 2016), names of torchvision",
     task: "classification",
-    normalization: IMAGENET,
+    card: Card::TORCHVISION,
     variants: &[(
         "inception_v3",
         InceptionV3 {

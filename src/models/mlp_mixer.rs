@@ -3,7 +3,7 @@
 //! Names and parameter names are timm's.
 
 use super::parts::{linear, mlp, patch_embedding};
-use super::{Architecture, INCEPTION, Table};
+use super::{Architecture, Card, Preprocessing, Table};
 use crate::graph::ops::{Add, LayerNorm, PatchTokens, TokenMean, TransposeTokens};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,7 @@ pub(super) static FAMILY: Table<MlpMixer> = Table {
     name: "mlp-mixer",
     summary: "MLP-Mixers (Tolstikhin et al. 2021), names of timm",
     task: "classification",
-    normalization: INCEPTION,
+    card: Card::TIMM.with(Preprocessing::INCEPTION.bicubic()),
     variants: &[
         ("mixer_s32_224", imagenet(32, 8, 512)),
         ("mixer_s16_224", imagenet(16, 8, 512)),

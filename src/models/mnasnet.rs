@@ -4,7 +4,7 @@
 
 use super::inverted::{Naming, Part, Stage};
 use super::parts::{Style, classified, numbered, scaled};
-use super::{Architecture, IMAGENET, Table};
+use super::{Architecture, Card, Table};
 use crate::graph::ops::{Activation, Conv2d};
 use crate::graph::{BuildError, Builder, Graph};
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ pub(super) static FAMILY: Table<MnasNet> = Table {
     name: "mnasnet",
     summary: "MnasNet-B1 (Tan et al. 2019), names of torchvision",
     task: "classification",
-    normalization: IMAGENET,
+    card: Card::TORCHVISION,
     variants: &[("mnasnet0_5", widened(0.5)), ("mnasnet1_0", widened(1.0))],
 };
 

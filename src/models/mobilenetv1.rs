@@ -4,7 +4,7 @@
 
 use super::inverted::timm_names;
 use super::parts::{Style, classified, scaled};
-use super::{Architecture, IMAGENET, Table};
+use super::{Architecture, Card, Table};
 use crate::graph::ops::{Activation, Conv2d};
 use crate::graph::{BuildError, Builder, Graph};
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ pub(super) static FAMILY: Table<MobileNetV1> = Table {
     name: "mobilenetv1",
     summary: "MobileNet (Howard et al. 2017), names of timm",
     task: "classification",
-    normalization: IMAGENET,
+    card: Card::TIMM,
     variants: &[(
         "mobilenetv1_100",
         MobileNetV1 {

@@ -6,7 +6,7 @@
 
 use super::inverted::{Naming, Network, Part, Stage};
 use super::parts::{Style, classified, numbered, scaled};
-use super::{Architecture, IMAGENET, Table};
+use super::{Architecture, Card, Table};
 use crate::graph::ops::{Activation, Conv2d};
 use crate::graph::{BuildError, Builder, Graph};
 use serde::{Deserialize, Serialize};
@@ -57,7 +57,7 @@ pub(super) static FAMILY: Table<MobileNetV2> = Table {
     name: "mobilenetv2",
     summary: "MobileNetV2 (Sandler et al. 2018), names of torchvision; mobilenetv2_x* for small images",
     task: "classification",
-    normalization: IMAGENET,
+    card: Card::TORCHVISION,
     variants: &[
         ("mobilenetv2_x0_25", cifar(0.25)),
         ("mobilenetv2_x0_5", cifar(0.5)),
@@ -81,7 +81,7 @@ pub(super) static TIMM: Table<Timm> = Table {
     name: "mobilenetv2-timm",
     summary: "MobileNetV2 (Sandler et al. 2018) in several widths, names of timm",
     task: "classification",
-    normalization: IMAGENET,
+    card: Card::TIMM,
     variants: &[
         ("mobilenetv2_050", timm(0.5)),
         ("mobilenetv2_100", timm(1.0)),

@@ -4,7 +4,7 @@
 
 use super::inverted::{self, InvertedResidual};
 use super::parts::{SqueezeExcitation, Style, numbered, scaled};
-use super::{Architecture, IMAGENET, Table};
+use super::{Architecture, Card, Table};
 use crate::graph::ops::{Activation, Conv2d, GlobalAvgPool, Linear};
 use crate::graph::{BuildError, Builder, Graph};
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,7 @@ pub(super) static FAMILY: Table<MobileNetV3> = Table {
     name: "mobilenetv3",
     summary: "MobileNetV3 (Howard et al. 2019), names of torchvision",
     task: "classification",
-    normalization: IMAGENET,
+    card: Card::TORCHVISION,
     variants: &[
         ("mobilenet_v3_small", network(Size::Small)),
         ("mobilenet_v3_large", network(Size::Large)),

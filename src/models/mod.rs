@@ -5,6 +5,7 @@
 //! `Architecture` for it that builds the graph with the names of the published checkpoint, and a `Table` of its variants. Then
 //! add the table to [`FAMILIES`]. Nothing else in the program knows a model's name.
 
+mod card;
 mod convnext;
 mod deit;
 mod densenet;
@@ -28,6 +29,8 @@ mod squeezenet;
 mod swin;
 mod vgg;
 mod vit;
+
+pub use card::{Card, Interpolation, Preprocessing};
 
 use crate::graph::{BuildError, Graph};
 use crate::registry::{Named, Params, Registry, Spec, UnknownName};
@@ -64,27 +67,6 @@ pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
     ],
 );
 
-/// The mean and standard deviation of ImageNet's channels, with which most published checkpoints were trained.
-const IMAGENET: Normalization = Normalization {
-    mean: &[0.485, 0.456, 0.406],
-    std: &[0.229, 0.224, 0.225],
-};
-
-/// The scaling to `[-1, 1]` with which the Inceptions and the models of Google's that followed were trained.
-const INCEPTION: Normalization = Normalization {
-    mean: &[0.5, 0.5, 0.5],
-    std: &[0.5, 0.5, 0.5],
-};
-
-/// How pixels in `[0, 1]` were normalised when the published checkpoints were trained: `(x - mean) / std` per channel.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Normalization {
-    /// The mean of each channel.
-    pub mean: &'static [f32],
-    /// The standard deviation of each channel.
-    pub std: &'static [f32],
-}
-
 /// A parametrised network: its fields are its parameters, among them `in_chans`, `num_classes` and `img_size`.
 trait Architecture: Serialize + DeserializeOwned + Clone + 'static {
     /// The weight whose second dimension is the number of input channels.
@@ -105,7 +87,7 @@ struct Table<A: 'static> {
     name: &'static str,
     summary: &'static str,
     task: &'static str,
-    normalization: Normalization,
+    card: Card,
     variants: &'static [(&'static str, A)],
 }
 
@@ -174,7 +156,7 @@ impl<A: Architecture + Sync> Family for Table<A> {
             name,
             family: self.name,
             task: self.task,
-            normalization: self.normalization,
+            card: self.card,
             graph,
         })
     }
@@ -201,8 +183,8 @@ pub struct Model {
     pub family: &'static str,
     /// The name of the task that it serves.
     pub task: &'static str,
-    /// How its published checkpoints expect their input.
-    pub normalization: Normalization,
+    /// What is known of its published checkpoints.
+    pub card: Card,
     /// The network.
     pub graph: Graph,
 }

@@ -3,7 +3,7 @@
 //! Names and parameter names are those of timm from 0.9 on, whose `MetaFormer` renamed the parameters of the authors' checkpoints.
 
 use super::parts::linear;
-use super::{Architecture, IMAGENET, Table};
+use super::{Architecture, Card, Table};
 use crate::graph::ops::{
     Activation, Add, Conv2d, GlobalAvgPool, GroupNorm, LayerNorm, LayerScale, PoolMixer,
 };
@@ -37,7 +37,7 @@ pub(super) static FAMILY: Table<PoolFormer> = Table {
     name: "poolformer",
     summary: "PoolFormers (Yu et al. 2022), names of timm",
     task: "classification",
-    normalization: IMAGENET,
+    card: Card::TIMM,
     variants: &[
         ("poolformer_s12", small([2, 2, 6, 2])),
         ("poolformer_s24", small([4, 4, 12, 4])),

@@ -3,7 +3,7 @@
 //! Names and parameter names are torchvision's; for the smallest two, which torchvision lacks, timm's.
 
 use super::parts::{SqueezeExcitation, Style, classified, numbered};
-use super::{Architecture, IMAGENET, Table};
+use super::{Architecture, Card, Table};
 use crate::graph::ops::{Activation, Add, Conv2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
@@ -59,7 +59,7 @@ pub(super) static FAMILY: Table<RegNet> = Table {
     name: "regnet",
     summary: "RegNetX and RegNetY (Radosavovic et al. 2020), names of torchvision",
     task: "classification",
-    normalization: IMAGENET,
+    card: Card::TORCHVISION,
     variants: &[
         ("regnet_x_400mf", x(22, 24, [24.48, 2.54], 16)),
         ("regnet_x_800mf", x(16, 56, [35.73, 2.28], 16)),
@@ -76,7 +76,7 @@ pub(super) static TIMM: Table<Timm> = Table {
     name: "regnet-timm",
     summary: "RegNetX and RegNetY (Radosavovic et al. 2020) of 200 MF, names of timm",
     task: "classification",
-    normalization: IMAGENET,
+    card: Card::TIMM,
     variants: &[
         ("regnetx_002", Timm(x(13, 24, [36.44, 2.49], 8))),
         ("regnety_002", Timm(y(13, 24, [36.44, 2.49], 8))),

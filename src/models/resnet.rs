@@ -3,7 +3,7 @@
 //! Names and parameter names are torchvision's; in a bottleneck the stride is on the 3x3 convolution, as there.
 
 use super::parts::conv_norm;
-use super::{Architecture, IMAGENET, Table};
+use super::{Architecture, Card, Table};
 use crate::graph::ops::{Activation, Add, Conv2d, GlobalAvgPool, Linear, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,7 @@ pub(super) static FAMILY: Table<ResNet> = Table {
     name: "resnet",
     summary: "ResNets, wide ResNets and ResNeXts for ImageNet (He et al. 2016), names of torchvision",
     task: "classification",
-    normalization: IMAGENET,
+    card: Card::TORCHVISION,
     variants: &[
         ("resnet18", plain([2, 2, 2, 2], false)),
         ("resnet34", plain([3, 4, 6, 3], false)),

@@ -3,7 +3,7 @@
 //! Names and parameter names are those of the checkpoints of Y. Idelbayev's `pytorch_resnet_cifar10`.
 
 use super::parts::conv_norm;
-use super::{Architecture, IMAGENET, Table};
+use super::{Architecture, Card, Table};
 use crate::graph::ops::{Activation, Add, Conv2d, GlobalAvgPool, Linear, OptionAShortcut};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ pub(super) static FAMILY: Table<ResNetCifar> = Table {
     name: "resnet-cifar",
     summary: "CIFAR ResNets with parameter-free shortcuts (He et al. 2016), names of pytorch_resnet_cifar10",
     task: "classification",
-    normalization: IMAGENET,
+    card: Card::TORCHVISION,
     variants: &[
         ("resnet20", with_blocks(3)),
         ("resnet32", with_blocks(5)),

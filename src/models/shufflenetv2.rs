@@ -3,7 +3,7 @@
 //! Names and parameter names are torchvision's.
 
 use super::parts::{Style, classified, numbered};
-use super::{Architecture, IMAGENET, Table};
+use super::{Architecture, Card, Table};
 use crate::graph::ops::{Activation, ChannelShuffle, ChannelSlice, Concat, Conv2d, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ pub(super) static FAMILY: Table<ShuffleNetV2> = Table {
     name: "shufflenetv2",
     summary: "ShuffleNetV2 (Ma et al. 2018), names of torchvision",
     task: "classification",
-    normalization: IMAGENET,
+    card: Card::TORCHVISION,
     variants: &[
         ("shufflenet_v2_x0_5", network([48, 96, 192], 1024)),
         ("shufflenet_v2_x1_0", network([116, 232, 464], 1024)),

@@ -2,7 +2,7 @@
 //!
 //! Names and parameter names are torchvision's. The last convolution makes the classes, before the mean over all pixels.
 
-use super::{Architecture, IMAGENET, Table};
+use super::{Architecture, Card, Table};
 use crate::graph::ops::{Activation, Concat, Conv2d, GlobalAvgPool, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,7 @@ pub(super) static FAMILY: Table<SqueezeNet> = Table {
     name: "squeezenet",
     summary: "SqueezeNet (Iandola et al. 2016), names of torchvision",
     task: "classification",
-    normalization: IMAGENET,
+    card: Card::TORCHVISION,
     variants: &[
         ("squeezenet1_0", imagenet(96, 7, [3, 4, 1])),
         ("squeezenet1_1", imagenet(64, 3, [2, 2, 4])),

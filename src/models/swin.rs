@@ -4,7 +4,7 @@
 //! `relative_position_index`, which follow from the size of the window and are no part of the network here.
 
 use super::parts::{linear, mlp, patch_embedding};
-use super::{Architecture, IMAGENET, Table};
+use super::{Architecture, Card, Table};
 use crate::graph::ops::{
     Add, FromWindows, LayerNorm, Linear, PatchMerging, PatchTokens, ToWindows, TokenMean,
     WindowAttention, Windows,
@@ -48,7 +48,7 @@ pub(super) static FAMILY: Table<SwinTransformer> = Table {
     name: "swin",
     summary: "Swin transformers (Liu et al. 2021), names of torchvision",
     task: "classification",
-    normalization: IMAGENET,
+    card: Card::TORCHVISION,
     variants: &[
         ("swin_t", imagenet(96, 6, [3, 6, 12, 24])),
         ("swin_s", imagenet(96, 18, [3, 6, 12, 24])),

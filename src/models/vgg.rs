@@ -3,7 +3,7 @@
 //! Names and parameter names are torchvision's.
 
 use super::parts::norm;
-use super::{Architecture, IMAGENET, Table};
+use super::{Architecture, Card, Table};
 use crate::graph::ops::{Activation, AdaptiveAvgPool2d, Conv2d, Flatten, Linear, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,7 @@ pub(super) static FAMILY: Table<Vgg> = Table {
     name: "vgg",
     summary: "VGG (Simonyan and Zisserman 2015), names of torchvision",
     task: "classification",
-    normalization: IMAGENET,
+    card: Card::TORCHVISION,
     variants: &[
         ("vgg11", imagenet(A, false)),
         ("vgg11_bn", imagenet(A, true)),

@@ -4,7 +4,7 @@
 //! `vit_tiny_patch16_224(embed_dim=96,depth=6)` is another size.
 
 use super::parts::{linear, mlp, patch_embedding};
-use super::{Architecture, INCEPTION, Table};
+use super::{Architecture, Card, Preprocessing, Table};
 use crate::graph::ops::{
     Add, Attention, Average, ClassToken, LayerNorm, PatchTokens, PositionEmbedding, TakeToken,
 };
@@ -51,7 +51,7 @@ pub(super) static FAMILY: Table<VisionTransformer> = Table {
     name: "vit",
     summary: "vision transformers (Dosovitskiy et al. 2021), names of timm",
     task: "classification",
-    normalization: INCEPTION,
+    card: Card::TIMM.with(Preprocessing::INCEPTION.sized(248, 224).bicubic()),
     variants: &[
         (
             "vit_micro_patch4_28",

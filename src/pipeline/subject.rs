@@ -176,8 +176,8 @@ fn preprocess(model: &Model, checkpoint: &Checkpoint) -> Result<Preprocess, serd
     match checkpoint.metadata().get("preprocess") {
         Some(text) => serde_json::from_str(text),
         None => Ok(Preprocess {
-            mean: model.normalization.mean.to_vec(),
-            std: model.normalization.std.to_vec(),
+            mean: model.card.preprocessing.mean.to_vec(),
+            std: model.card.preprocessing.std.to_vec(),
         }),
     }
 }
