@@ -1,150 +1,178 @@
-//! Reconstruction units: parts of a network that are replayed and adjusted on their own, found from structure alone.
+//! Blocks: what papers call a residual block, an inverted residual, an inception, fire or dense module, a transformer sub-block.
 //!
 //! The building bricks are *cuts*: values that alone are alive at their point of the order, so that all that follows
 //! depends on nothing else. What lies between two cuts is one operator of a chain, or a region from a fork to its merge.
+//!
+//! - A region with layers is a block, with the activation that follows it. It takes along what stands directly before it and
+//!   belongs to it: the squeeze of a fire module, which is a pointwise convolution before branches that are concatenated; and a
+//!   region without layers, such as `PoolFormer`'s pooling.
+//! - A region that ends in a gate (squeeze and excitation) is a part of the chain that it stands in.
+//! - In a chain, a depthwise convolution makes a block with the pointwise ones around it: an inverted residual without
+//!   shortcut, or a depthwise separable convolution. A pointwise convolution between two depthwise ones belongs to the first.
+//! - What remains of a chain is cut in groups of at most three layers.
 
-use super::{Graph, NodeId, ValueId};
-use crate::registry::{Named, Registry};
-use std::collections::{HashMap, HashSet};
-use std::ops::Range;
-
-/// A part of a network with one output.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unit {
-    /// The module that holds its layers, or its first and last layer.
-    pub name: String,
-    /// The values from outside that it takes.
-    pub inputs: Vec<ValueId>,
-    /// The value that it makes.
-    pub output: ValueId,
-    /// Its operators, in order.
-    pub nodes: Vec<NodeId>,
-    /// Those of them that are prunable; at least one.
-    pub layers: Vec<NodeId>,
-}
-
-/// A way of cutting a network into units. Each prunable layer lies in exactly one of them.
-#[derive(Debug)]
-pub struct Granularity {
-    name: &'static str,
-    summary: &'static str,
-    units: fn(&Graph) -> Vec<Unit>,
-}
-
-/// Every granularity there is.
-pub static GRANULARITIES: Registry<Granularity> = Registry::new(
-    "granularity",
-    &[
-        Granularity {
-            name: "single",
-            summary: "each prunable layer alone, before its activation",
-            units: single,
-        },
-        Granularity {
-            name: "layer",
-            summary: "a prunable layer and what follows it up to the next layer, branch or merge",
-            units: layer,
-        },
-        Granularity {
-            name: "block",
-            summary: "from a fork to its merge and activation; chains in groups of at most three layers",
-            units: block,
-        },
-    ],
-);
-
-impl Named for Granularity {
-    fn name(&self) -> &str {
-        self.name
-    }
-}
-
-impl Granularity {
-    /// Returns the one-line description.
-    pub fn summary(&self) -> &'static str {
-        self.summary
-    }
-
-    /// Returns the units of `graph` in topological order.
-    pub fn units(&self, graph: &Graph) -> Vec<Unit> {
-        (self.units)(graph)
-    }
-}
+use super::{Graph, Motif, NodeId, ValueId};
+use std::collections::HashSet;
 
 /// The most layers of a chain that make one block.
 const CHAIN_LAYERS: usize = 3;
 
-fn single(graph: &Graph) -> Vec<Unit> {
-    graph
-        .prunable()
-        .map(|(id, _)| Unit::of(graph, vec![id]))
-        .collect()
-}
+/// Operators between two cuts, in order.
+type Segment = Vec<NodeId>;
 
-fn layer(graph: &Graph) -> Vec<Unit> {
-    let uses = graph.uses();
-    let follower = |id: NodeId| {
-        let value = graph.node(id).output;
-        let (next, node) = graph.nodes().find(|(_, n)| n.inputs.contains(&value))?;
-        let follows = uses[value.0] == 1 && node.inputs.len() == 1 && !node.op.prunable();
-        follows.then_some(next)
+/// Returns the operators of each block, in order.
+pub(super) fn blocks(graph: &Graph) -> Vec<Vec<NodeId>> {
+    let mut walk = Walk {
+        graph,
+        blocks: Vec::new(),
+        chain: Vec::new(),
+        after_region: false,
     };
-    graph
-        .prunable()
-        .map(|(id, _)| {
-            let nodes = std::iter::successors(Some(id), |id| follower(*id));
-            Unit::of(graph, nodes.collect())
-        })
-        .collect()
-}
-
-fn block(graph: &Graph) -> Vec<Unit> {
-    let mut blocks: Vec<Vec<NodeId>> = Vec::new();
-    let mut chain: Vec<NodeId> = Vec::new();
-    let mut after_region = false;
     for segment in segments(graph) {
-        let nodes: Vec<NodeId> = segment.map(NodeId).collect();
-        let region = nodes.len() > 1 && nodes.iter().any(|id| prunable(graph, *id));
-        if region {
-            blocks.extend(groups(graph, &std::mem::take(&mut chain)));
-            blocks.push(nodes);
-        } else if after_region && graph.node(nodes[0]).op.is_activation() {
-            blocks
-                .last_mut()
-                .expect("a region came before")
-                .extend(nodes);
-        } else {
-            chain.extend(nodes);
-        }
-        after_region = region;
+        walk.take(segment);
     }
-    blocks.extend(groups(graph, &chain));
-    distinct(graph, blocks.into_iter().map(|b| Unit::of(graph, b)))
+    walk.end_chain();
+    walk.blocks
 }
 
-/// Names units that lie in the same module by their first and last layer.
-fn distinct(graph: &Graph, units: impl Iterator<Item = Unit>) -> Vec<Unit> {
-    let mut units: Vec<Unit> = units.collect();
-    let mut seen: HashMap<String, usize> = HashMap::new();
-    for unit in &units {
-        *seen.entry(unit.name.clone()).or_default() += 1;
-    }
-    for unit in units.iter_mut().filter(|unit| seen[&unit.name] > 1) {
-        if let [first, .., last] = unit.layers.as_slice() {
-            let name = |id: &NodeId| &graph.node(*id).name;
-            unit.name = format!("{}..{}", name(first), name(last));
+/// Blocks in the making.
+struct Walk<'a> {
+    graph: &'a Graph,
+    blocks: Vec<Vec<NodeId>>,
+    /// The segments since the last region.
+    chain: Vec<Segment>,
+    after_region: bool,
+}
+
+impl Walk<'_> {
+    fn take(&mut self, segment: Segment) {
+        let motif = self.motif(&segment);
+        let gate = motif == Motif::Gate && self.chain.iter().any(|s| self.has_layers(s));
+        let region = segment.len() > 1 && self.has_layers(&segment) && !gate;
+        if region {
+            let mut block = self.split_off_head(motif);
+            block.extend(segment);
+            self.end_chain();
+            self.blocks.push(block);
+        } else if self.after_region && motif == Motif::Activation {
+            let block = self.blocks.last_mut().expect("a region came before");
+            block.extend(segment);
+        } else {
+            self.chain.push(segment);
         }
+        self.after_region = region;
     }
-    units
+
+    /// Takes from the end of the chain what belongs to a region that ends in `merge`.
+    fn split_off_head(&mut self, merge: Motif) -> Vec<NodeId> {
+        let mut start = self.chain.len();
+        if merge == Motif::Concat {
+            start = self.squeeze().unwrap_or(start);
+        }
+        while start > 0
+            && self.chain[start - 1].len() > 1
+            && !self.has_layers(&self.chain[start - 1])
+        {
+            start -= 1;
+        }
+        self.chain.split_off(start).concat()
+    }
+
+    /// Returns where the pointwise convolution stands that ends the chain, if one does.
+    fn squeeze(&self) -> Option<usize> {
+        let follows = |s: &Segment| matches!(self.motif(s), Motif::Activation | Motif::Norm);
+        let last = self.chain.iter().rposition(|s| !follows(s))?;
+        (self.motif(&self.chain[last]) == Motif::Pointwise).then_some(last)
+    }
+
+    /// Cuts the chain into blocks; what has no layers at all belongs to none.
+    fn end_chain(&mut self) {
+        let chain = std::mem::take(&mut self.chain);
+        let runs = self.runs(chain);
+        let mut rest = runs.as_slice();
+        let mut group: Vec<NodeId> = Vec::new();
+        let mut layers = 0;
+        while let Some((run, after)) = rest.split_first() {
+            let bottleneck = bottleneck(rest);
+            if bottleneck > 0 || layers == CHAIN_LAYERS {
+                self.blocks.extend(take_filled(&mut group));
+                layers = 0;
+            }
+            if bottleneck > 0 {
+                let (block, after) = rest.split_at(bottleneck);
+                let nodes = block.iter().flat_map(|run| run.nodes.clone());
+                self.blocks.push(nodes.collect());
+                rest = after;
+            } else {
+                group.extend(&run.nodes);
+                layers += 1;
+                rest = after;
+            }
+        }
+        self.blocks.extend(take_filled(&mut group));
+    }
+
+    /// Puts each layer of a chain together with what follows it; what comes before the first goes with that one.
+    fn runs(&self, chain: Vec<Segment>) -> Vec<Run> {
+        let mut runs: Vec<Run> = Vec::new();
+        let mut before: Vec<NodeId> = Vec::new();
+        for segment in chain {
+            let starts = segment.len() == 1 && self.has_layers(&segment);
+            match runs.last_mut() {
+                _ if starts => {
+                    let motif = self.motif(&segment);
+                    let mut nodes = std::mem::take(&mut before);
+                    nodes.extend(segment);
+                    runs.push(Run { motif, nodes });
+                }
+                Some(run) => run.nodes.extend(segment),
+                None => before.extend(segment),
+            }
+        }
+        runs
+    }
+
+    fn has_layers(&self, segment: &Segment) -> bool {
+        let mut ops = segment.iter().map(|id| &self.graph.node(*id).op);
+        ops.any(|op| op.prunable())
+    }
+
+    /// Returns what the last operator of a segment is.
+    fn motif(&self, segment: &Segment) -> Motif {
+        let last = segment.last().expect("a segment has operators");
+        self.graph.node(*last).op.motif()
+    }
+}
+
+/// A layer of a chain with what follows it up to the next one.
+struct Run {
+    /// What the layer is.
+    motif: Motif,
+    nodes: Vec<NodeId>,
+}
+
+/// Returns how many of `runs`, from the first on, are a depthwise convolution with the pointwise ones around it.
+fn bottleneck(runs: &[Run]) -> usize {
+    let motifs: Vec<Motif> = runs.iter().take(3).map(|run| run.motif).collect();
+    match motifs.as_slice() {
+        [Motif::Pointwise, Motif::Depthwise, Motif::Pointwise] => 3,
+        [Motif::Depthwise, Motif::Pointwise, ..] => 2,
+        _ => 0,
+    }
+}
+
+fn take_filled(group: &mut Vec<NodeId>) -> Option<Vec<NodeId>> {
+    Some(std::mem::take(group)).filter(|group| !group.is_empty())
 }
 
 /// Returns the operators between successive cuts.
-fn segments(graph: &Graph) -> Vec<Range<usize>> {
+fn segments(graph: &Graph) -> Vec<Segment> {
     let mut left = graph.uses();
     let mut alive: HashSet<ValueId> = graph.inputs().iter().copied().collect();
     let mut segments = Vec::new();
-    let mut start = 0;
-    for (NodeId(position), node) in graph.nodes() {
+    let mut open = Segment::new();
+    for (id, node) in graph.nodes() {
+        open.push(id);
         alive.insert(node.output);
         for value in &node.inputs {
             left[value.0] -= 1;
@@ -153,83 +181,11 @@ fn segments(graph: &Graph) -> Vec<Range<usize>> {
             }
         }
         if alive.len() == 1 {
-            segments.push(start..position + 1);
-            start = position + 1;
+            segments.push(std::mem::take(&mut open));
         }
     }
-    if start < graph.nodes().len() {
-        segments.push(start..graph.nodes().len());
+    if !open.is_empty() {
+        segments.push(open);
     }
     segments
-}
-
-/// Cuts a chain into groups of at most [`CHAIN_LAYERS`] layers, each with what follows its layers; none if it has no layer.
-fn groups(graph: &Graph, chain: &[NodeId]) -> Vec<Vec<NodeId>> {
-    let mut groups: Vec<Vec<NodeId>> = vec![Vec::new()];
-    let mut layers = 0;
-    for id in chain {
-        if prunable(graph, *id) {
-            if layers == CHAIN_LAYERS {
-                groups.push(Vec::new());
-                layers = 0;
-            }
-            layers += 1;
-        }
-        groups.last_mut().expect("there is a group").push(*id);
-    }
-    groups.retain(|group| group.iter().any(|id| prunable(graph, *id)));
-    groups
-}
-
-fn prunable(graph: &Graph, id: NodeId) -> bool {
-    graph.node(id).op.prunable()
-}
-
-impl Unit {
-    /// Makes a unit of `nodes`, given in order; the last one makes its output.
-    fn of(graph: &Graph, nodes: Vec<NodeId>) -> Self {
-        let made: HashSet<ValueId> = nodes.iter().map(|id| graph.node(*id).output).collect();
-        let mut inputs = Vec::new();
-        for value in nodes.iter().flat_map(|id| &graph.node(*id).inputs) {
-            if !made.contains(value) && !inputs.contains(value) {
-                inputs.push(*value);
-            }
-        }
-        let last = nodes.last().expect("a unit has operators");
-        let layers: Vec<NodeId> = nodes
-            .iter()
-            .copied()
-            .filter(|id| prunable(graph, *id))
-            .collect();
-        let names: Vec<&str> = layers
-            .iter()
-            .map(|id| graph.node(*id).name.as_str())
-            .collect();
-        Self {
-            name: common_module(&names),
-            inputs,
-            output: graph.node(*last).output,
-            nodes,
-            layers,
-        }
-    }
-}
-
-/// Returns the innermost module that holds all `names`, or `first..last` where there is none.
-fn common_module(names: &[&str]) -> String {
-    let [first, .., last] = names else {
-        return names.join("");
-    };
-    let shared = first
-        .split('.')
-        .enumerate()
-        .take_while(|(i, part)| names.iter().all(|n| n.split('.').nth(*i) == Some(part)))
-        .map(|(_, part)| part)
-        .collect::<Vec<_>>();
-    // A bare container such as torchvision's `features` would name every chain alike.
-    if shared.len() > 1 {
-        shared.join(".")
-    } else {
-        format!("{first}..{last}")
-    }
 }

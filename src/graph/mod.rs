@@ -23,15 +23,16 @@ mod patch;
 mod plan;
 mod run;
 mod shape;
+mod unit;
 
 pub use binding::{Weights, WeightsError};
-pub use block::{GRANULARITIES, Granularity, Unit};
 pub use builder::{BuildError, Builder};
 pub use dump::Description;
 pub use gradient::{Call, Gradients, Trace};
 pub use node::{Graph, Node, NodeId, Param, ParamId, Role, Value, ValueId};
-pub use op::{Op, OpError, Operator, ParamDecl};
+pub use op::{Motif, Op, OpError, Operator, ParamDecl};
 pub use patch::BatchNormFolding;
 pub use plan::{Plan, PlanError};
 pub use run::RunError;
 pub use shape::Shape;
+pub use unit::{GRANULARITIES, Granularity, Unit};

@@ -77,6 +77,25 @@ pub enum OpError {
     },
 }
 
+/// What an operator is to the block around it: the words in which papers describe their blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Motif {
+    /// An elementwise nonlinearity, which belongs to what stands before it.
+    Activation,
+    /// A normalisation, which belongs to what stands before it.
+    Norm,
+    /// A convolution of each channel for itself.
+    Depthwise,
+    /// A convolution of single pixels, which mixes channels.
+    Pointwise,
+    /// What multiplies a value by a gate that was made of it.
+    Gate,
+    /// What puts channels of several branches side by side.
+    Concat,
+    /// Anything else.
+    Other,
+}
+
 /// What an operator answers about itself. Everything but its kind, shape and run has a default.
 pub trait Operator {
     /// Declares the parameters it takes, in the order in which [`Operator::run`] gets them.
@@ -127,9 +146,9 @@ pub trait Operator {
         false
     }
 
-    /// Whether it is an elementwise nonlinearity, which belongs to what stands before it.
-    fn is_activation(&self) -> bool {
-        false
+    /// Returns what it is to the block around it.
+    fn motif(&self) -> Motif {
+        Motif::Other
     }
 
     /// Returns itself with a bias, if a following per-channel affine map can be folded into it.

@@ -1,7 +1,7 @@
 //! Elementwise nonlinearities.
 
 use crate::graph::op::only;
-use crate::graph::{Call, Gradients, OpError, Operator, Shape};
+use crate::graph::{Call, Gradients, Motif, OpError, Operator, Shape};
 use crate::kernels::{self, Clamp, Gate};
 use candle_core::{Result, Tensor};
 use serde::Serialize;
@@ -90,7 +90,7 @@ impl Operator for Activation {
         }
     }
 
-    fn is_activation(&self) -> bool {
-        true
+    fn motif(&self) -> Motif {
+        Motif::Activation
     }
 }

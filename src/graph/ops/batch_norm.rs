@@ -2,7 +2,7 @@
 
 use super::{ChannelAffine, per_channel};
 use crate::graph::op::{expect_size, only};
-use crate::graph::{OpError, Operator, ParamDecl, Role, Shape};
+use crate::graph::{Motif, OpError, Operator, ParamDecl, Role, Shape};
 use crate::kernels::{self, Clamp};
 use candle_core::{DType, Result, Tensor};
 use serde::Serialize;
@@ -44,6 +44,10 @@ impl Operator for BatchNorm2d {
         let [channels, ..] = only(inputs)?.exactly::<3>()?;
         expect_size("channels", self.channels, channels)?;
         Ok(inputs[0].clone())
+    }
+
+    fn motif(&self) -> Motif {
+        Motif::Norm
     }
 
     fn run(&self, inputs: &[&Tensor], params: &[&Tensor]) -> Result<Tensor> {

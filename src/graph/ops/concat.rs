@@ -1,7 +1,7 @@
 //! The merge of branches side by side.
 
 use crate::graph::op::expect_size;
-use crate::graph::{OpError, Operator, Shape};
+use crate::graph::{Motif, OpError, Operator, Shape};
 use candle_core::{Result, Tensor};
 use serde::Serialize;
 
@@ -26,6 +26,10 @@ impl Operator for Concat {
             total += channels;
         }
         Ok([total, h, w].into())
+    }
+
+    fn motif(&self) -> Motif {
+        Motif::Concat
     }
 
     fn run(&self, inputs: &[&Tensor], _params: &[&Tensor]) -> Result<Tensor> {

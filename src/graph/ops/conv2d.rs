@@ -2,7 +2,7 @@
 
 use super::{MatMul, per_channel, weight_and_bias};
 use crate::graph::op::{Op, expect_size, only};
-use crate::graph::{Call, Gradients, OpError, Operator, ParamDecl, Shape};
+use crate::graph::{Call, Gradients, Motif, OpError, Operator, ParamDecl, Shape};
 use crate::kernels::{self, Clamp, Convolution};
 use candle_core::{Result, Tensor};
 use serde::Serialize;
@@ -226,6 +226,16 @@ impl Operator for Conv2d {
 
     fn prunable(&self) -> bool {
         true
+    }
+
+    fn motif(&self) -> Motif {
+        if self.groups > 1 && self.groups == self.in_channels {
+            Motif::Depthwise
+        } else if self.kernel == [1, 1] && self.groups == 1 {
+            Motif::Pointwise
+        } else {
+            Motif::Other
+        }
     }
 
     fn with_bias(&self) -> Option<Op> {

@@ -2,7 +2,7 @@
 
 use super::{LayerNorm, per_channel};
 use crate::graph::op::{expect_size, only};
-use crate::graph::{OpError, Operator, ParamDecl, Role, Shape};
+use crate::graph::{Motif, OpError, Operator, ParamDecl, Role, Shape};
 use crate::kernels::{self, Clamp};
 use candle_core::{Result, Tensor};
 use serde::Serialize;
@@ -31,6 +31,10 @@ impl Operator for GroupNorm {
         expect_size("groups", self.groups.max(1), self.groups)?;
         expect_size("channels over after grouping", 0, channels % self.groups)?;
         Ok(inputs[0].clone())
+    }
+
+    fn motif(&self) -> Motif {
+        Motif::Norm
     }
 
     fn run(&self, inputs: &[&Tensor], params: &[&Tensor]) -> Result<Tensor> {

@@ -1,7 +1,7 @@
 //! Layer normalisation (Ba et al. 2016).
 
 use crate::graph::op::{expect_size, only};
-use crate::graph::{OpError, Operator, ParamDecl, Role, Shape};
+use crate::graph::{Motif, OpError, Operator, ParamDecl, Role, Shape};
 use crate::kernels;
 use candle_core::{Result, Tensor};
 use serde::Serialize;
@@ -26,6 +26,10 @@ impl Operator for LayerNorm {
         let shape = only(inputs)?;
         expect_size("features", self.dim, shape.channels())?;
         Ok(shape.clone())
+    }
+
+    fn motif(&self) -> Motif {
+        Motif::Norm
     }
 
     fn run(&self, inputs: &[&Tensor], params: &[&Tensor]) -> Result<Tensor> {

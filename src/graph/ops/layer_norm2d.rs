@@ -2,7 +2,7 @@
 
 use super::LayerNorm;
 use crate::graph::op::{expect_size, only};
-use crate::graph::{OpError, Operator, ParamDecl, Shape};
+use crate::graph::{Motif, OpError, Operator, ParamDecl, Shape};
 use candle_core::{Result, Tensor};
 use serde::Serialize;
 
@@ -33,6 +33,10 @@ impl Operator for LayerNorm2d {
         let [channels, ..] = only(inputs)?.exactly::<3>()?;
         expect_size("channels", self.channels, channels)?;
         Ok(inputs[0].clone())
+    }
+
+    fn motif(&self) -> Motif {
+        Motif::Norm
     }
 
     fn run(&self, inputs: &[&Tensor], params: &[&Tensor]) -> Result<Tensor> {

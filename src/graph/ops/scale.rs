@@ -1,7 +1,7 @@
 //! The scaling of squeeze-and-excitation (Hu et al. 2018, eq. 4).
 
 use crate::graph::op::expect_size;
-use crate::graph::{OpError, Operator, Shape};
+use crate::graph::{Motif, OpError, Operator, Shape};
 use crate::kernels::{self, Clamp};
 use candle_core::{Result, Tensor};
 use serde::Serialize;
@@ -26,6 +26,10 @@ impl Operator for Scale {
         )?;
         expect_size("factors", channels, factors.numel())?;
         Ok((*x).clone())
+    }
+
+    fn motif(&self) -> Motif {
+        Motif::Gate
     }
 
     fn run(&self, inputs: &[&Tensor], _params: &[&Tensor]) -> Result<Tensor> {

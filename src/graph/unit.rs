@@ -1,0 +1,144 @@
+//! Reconstruction units: parts of a network that are replayed and adjusted on their own, found from structure alone.
+
+use super::block::blocks;
+use super::{Graph, NodeId, ValueId};
+use crate::registry::{Named, Registry};
+use std::collections::HashSet;
+
+/// A part of a network with one output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unit {
+    /// The module that holds its layers, or its first and last layer.
+    pub name: String,
+    /// The values from outside that it takes.
+    pub inputs: Vec<ValueId>,
+    /// The value that it makes.
+    pub output: ValueId,
+    /// Its operators, in order.
+    pub nodes: Vec<NodeId>,
+    /// Those of them that are prunable; at least one.
+    pub layers: Vec<NodeId>,
+}
+
+/// A way of cutting a network into units. Each prunable layer lies in exactly one of them.
+#[derive(Debug)]
+pub struct Granularity {
+    name: &'static str,
+    summary: &'static str,
+    units: fn(&Graph) -> Vec<Unit>,
+}
+
+/// Every granularity there is.
+pub static GRANULARITIES: Registry<Granularity> = Registry::new(
+    "granularity",
+    &[
+        Granularity {
+            name: "single",
+            summary: "each prunable layer alone, before its activation",
+            units: single,
+        },
+        Granularity {
+            name: "layer",
+            summary: "a prunable layer and what follows it up to the next layer, branch or merge",
+            units: layer,
+        },
+        Granularity {
+            name: "block",
+            summary: "from a fork to its merge and activation; chains by bottlenecks, or at most three layers",
+            units: block,
+        },
+    ],
+);
+
+impl Named for Granularity {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+impl Granularity {
+    /// Returns the one-line description.
+    pub fn summary(&self) -> &'static str {
+        self.summary
+    }
+
+    /// Returns the units of `graph` in topological order.
+    pub fn units(&self, graph: &Graph) -> Vec<Unit> {
+        (self.units)(graph)
+    }
+}
+
+fn single(graph: &Graph) -> Vec<Unit> {
+    graph
+        .prunable()
+        .map(|(id, _)| Unit::of(graph, vec![id]))
+        .collect()
+}
+
+fn layer(graph: &Graph) -> Vec<Unit> {
+    let uses = graph.uses();
+    let follower = |id: NodeId| {
+        let value = graph.node(id).output;
+        let (next, node) = graph.nodes().find(|(_, n)| n.inputs.contains(&value))?;
+        let follows = uses[value.0] == 1 && node.inputs.len() == 1 && !node.op.prunable();
+        follows.then_some(next)
+    };
+    graph
+        .prunable()
+        .map(|(id, _)| {
+            let nodes = std::iter::successors(Some(id), |id| follower(*id));
+            Unit::of(graph, nodes.collect())
+        })
+        .collect()
+}
+
+fn block(graph: &Graph) -> Vec<Unit> {
+    let blocks = blocks(graph).into_iter();
+    blocks.map(|nodes| Unit::of(graph, nodes)).collect()
+}
+
+impl Unit {
+    /// Makes a unit of `nodes`, given in order; the last one makes its output.
+    fn of(graph: &Graph, nodes: Vec<NodeId>) -> Self {
+        let made: HashSet<ValueId> = nodes.iter().map(|id| graph.node(*id).output).collect();
+        let mut inputs = Vec::new();
+        for value in nodes.iter().flat_map(|id| &graph.node(*id).inputs) {
+            if !made.contains(value) && !inputs.contains(value) {
+                inputs.push(*value);
+            }
+        }
+        let last = nodes.last().expect("a unit has operators");
+        let layers: Vec<NodeId> = nodes
+            .iter()
+            .copied()
+            .filter(|id| graph.node(*id).op.prunable())
+            .collect();
+        Self {
+            name: name(graph, &layers),
+            inputs,
+            output: graph.node(*last).output,
+            nodes,
+            layers,
+        }
+    }
+}
+
+/// Returns the innermost module that holds `layers` and no others, or `first..last` where there is none.
+fn name(graph: &Graph, layers: &[NodeId]) -> String {
+    let name_of = |id: &NodeId| graph.node(*id).name.as_str();
+    let [first, .., last] = layers else {
+        return layers.iter().map(name_of).collect();
+    };
+    let (first, last) = (name_of(first), name_of(last));
+    let inside = |name: &str, module: &str| {
+        let rest = name.strip_prefix(module);
+        rest.is_some_and(|rest| rest.starts_with('.'))
+    };
+    let holds_all = |module: &&str| layers.iter().all(|id| inside(name_of(id), module));
+    let ends = first.rmatch_indices('.').map(|(end, _)| &first[..end]);
+    let module = { ends }.find(holds_all).filter(|module| {
+        let held = graph.prunable().filter(|(_, n)| inside(&n.name, module));
+        held.count() == layers.len()
+    });
+    module.map_or_else(|| format!("{first}..{last}"), str::to_owned)
+}
