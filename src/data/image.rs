@@ -31,6 +31,15 @@ impl Image {
         Self::from_vec(shape, pixels.to_vec())
     }
 
+    /// Makes an image of values in the order `[h, w, c]`, as files have them.
+    pub(super) fn from_interleaved([channels, height, width]: [usize; 3], values: &[u8]) -> Self {
+        let mut pixels = Vec::with_capacity(values.len());
+        for channel in 0..channels {
+            pixels.extend(values.iter().skip(channel).step_by(channels));
+        }
+        Self::from_vec([channels, height, width], pixels)
+    }
+
     /// Returns the luminance of a red, green and blue image in one channel, in the fixed point of Pillow's `convert("L")`
     /// (ITU-R 601-2); grey stays as it is.
     #[must_use]
@@ -86,6 +95,9 @@ mod tests {
         assert_eq!(image.value(0, 0, 4), None);
         assert_eq!(image.channels().count(), 2);
         assert_eq!(image, Image::from_slice(shape, image.pixels()));
+        let values = [0, 100, 1, 101, 2, 102, 3, 103];
+        let image = Image::from_interleaved([2, 2, 2], &values);
+        assert_eq!(image.pixels(), [0, 1, 2, 3, 100, 101, 102, 103]);
     }
 
     #[test]
