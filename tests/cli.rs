@@ -387,6 +387,98 @@ fn unusable_checkpoints_and_data_are_named() {
     );
 }
 
+/// A folder of grey noise: one image for calibration, six test images, and a file called an image in each.
+fn pictures() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let mut files = vec!["train/a.png".to_owned()];
+    files.extend((0..6).map(|i| format!("val/{}/{i}.png", i % 3)));
+    for (seed, file) in files.iter().enumerate() {
+        let path = folder.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let noise =
+            |x: u32, y: u32| image::Luma([(x * x * 7 + y * y * 13 + 91 * seed as u32) as u8]);
+        image::GrayImage::from_fn(50, 37, noise).save(path).unwrap();
+    }
+    for file in ["train/b.jpg", "val/1/bad.jpg"] {
+        fs::write(folder.path().join(file), "no image").unwrap();
+    }
+    folder
+}
+
+#[test]
+fn images_that_cannot_be_read_are_left_out_and_named() {
+    let folder = pictures();
+    let data = format!("imagefolder:{}", text(folder.path()));
+    let mut eval = vec!["eval", "--data", &data];
+    eval.extend(SUBJECT);
+    let (code, stdout, stderr) = run(&eval);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stdout.contains("on 6 samples of"), "{stdout}");
+    assert!(stdout.trim().ends_with(", 1 left out"), "{stdout}");
+    let bad = folder.path().join("val/1/bad.jpg");
+    let named = format!("left out: cannot read image `{}`: ", bad.display());
+    assert!(stderr.contains(&named), "{stderr}");
+    eval.extend(["--format", "json"]);
+    let evaluation = json(&eval);
+    assert_eq!([&evaluation["samples"], &evaluation["skipped"]], [6, 1]);
+    eval.push("--strict");
+    assert_fails(&eval, 1, &["cannot read image", text(&bad)]);
+
+    let sparse = folder.path().join("sparse.safetensors");
+    let mut sparsify = vec!["sparsify", "--data", &data, "--output", text(&sparse)];
+    sparsify.extend(SUBJECT);
+    sparsify.extend([
+        "--allocator",
+        "erk",
+        "--sparsity",
+        "0.5",
+        "--format",
+        "json",
+    ]);
+    sparsify.extend(["--reconstruction", "single-sparse-none-exact"]);
+    let (one, two) = (
+        [&sparsify[..], &["--calibration", "1"]].concat(),
+        [&sparsify[..], &["--calibration", "2"]].concat(),
+    );
+    assert_fails(
+        &two,
+        1,
+        &["1 of 2 calibration images cannot be read", "b.jpg"],
+    );
+    // The seed that draws the bad image first.
+    let notes: Vec<Value> = (0..8)
+        .map(|seed| seed.to_string())
+        .map(|seed| json(&[&one[..], &["--force", "--seed", &seed]].concat())["notes"].clone())
+        .collect();
+    let left_out = format!(
+        "unreadable test images left out: 1 (cannot read image `{}`: ",
+        bad.display()
+    );
+    for notes in &notes {
+        let last = notes.as_array().unwrap().last().unwrap().as_str().unwrap();
+        assert!(last.starts_with(&left_out), "{last}");
+    }
+    let replaced = "unreadable calibration images replaced by others: 1 (cannot read image `";
+    assert!(
+        notes
+            .iter()
+            .any(|n| n[0].as_str().unwrap().starts_with(replaced))
+    );
+    assert!(notes.iter().any(|n| n.as_array().unwrap().len() == 1));
+}
+
+#[test]
+fn a_class_that_the_network_does_not_have_is_named() {
+    let folder = pictures();
+    fs::rename(folder.path().join("val/2"), folder.path().join("val/281")).unwrap();
+    let data = format!("imagefolder:{}", text(folder.path()));
+    let mut eval = vec!["eval", "--data", &data];
+    eval.extend(SUBJECT);
+    let message =
+        "class `281` has index 281, expected below 10: the network was made for other data";
+    assert_fails(&eval, 1, &[message]);
+}
+
 #[test]
 fn bad_suites_are_named() {
     let folder = TempDir::new().unwrap();

@@ -2,7 +2,7 @@
 
 use candle_core::Device;
 use ptsbench::pipeline::{Allow, Engine};
-use ptsbench::tasks::TASKS;
+use ptsbench::tasks::{EvaluationRequest, TASKS};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -58,8 +58,12 @@ fn logits_and_accuracies_equal_the_peers() {
 
         let expected = &peer.accuracy[0];
         let task = *TASKS.find("classification").unwrap();
+        let request = EvaluationRequest {
+            limit: Some(expected.images),
+            ..EvaluationRequest::default()
+        };
         let measured = engine
-            .evaluate(&subject, &subject.folded, task, Some(expected.images), &())
+            .evaluate(&subject, &subject.folded, task, request, &())
             .unwrap();
         let values: Vec<f64> = measured.metrics.iter().map(|(_, value)| *value).collect();
         for (found, expected) in values.iter().zip([expected.top1, expected.top5]) {

@@ -8,7 +8,7 @@ use crate::allocate::{ALLOCATORS, Allocator};
 use crate::data::{AUGMENTATIONS, DataSpec};
 use crate::reconstruct::Reconstruction;
 use crate::registry::{Spec, SpecError};
-use crate::tasks::{TASKS, Task};
+use crate::tasks::{EvaluationRequest, TASKS, Task};
 use crate::weights::{EMBEDDED, WeightsSpec};
 use std::error::Error;
 use std::fmt;
@@ -111,6 +111,14 @@ impl Case {
     pub fn availability(&self) -> Result<(), String> {
         self.data.availability().map_err(|e| e.to_string())?;
         self.weights.availability().map_err(|e| e.to_string())
+    }
+
+    /// Returns what is to be measured.
+    pub fn evaluation(&self) -> EvaluationRequest {
+        EvaluationRequest {
+            limit: self.spec.settings.limit,
+            strict: self.spec.settings.strict,
+        }
     }
 
     fn parts(spec: CaseSpec) -> Result<Self, Box<dyn Error + Send + Sync>> {

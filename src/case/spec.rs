@@ -50,6 +50,9 @@ pub struct Settings {
     /// Test images that are evaluated, at least one; all if absent.
     #[serde(deserialize_with = "positive_if_any")]
     pub limit: Option<usize>,
+    /// Whether an image that cannot be read is an error; otherwise it is left out and reported.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub strict: bool,
 }
 
 /// Whether allocation sees the weights before or after batch norms are folded into them. Masks and reconstruction always
@@ -74,6 +77,7 @@ impl Default for Settings {
             fold: Fold::default(),
             seed: 0,
             limit: None,
+            strict: false,
         }
     }
 }
@@ -100,5 +104,27 @@ impl CaseSpec {
             "{}::{}/{}/{}/{}/{}@{sparsity}",
             self.suite, self.task, self.dataset, self.model, self.allocator, self.reconstruction
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strict_is_written_where_it_is_set_only() {
+        let written = |strict| {
+            let settings = Settings {
+                strict,
+                ..Settings::default()
+            };
+            serde_json::to_value(settings).unwrap()
+        };
+        assert_eq!(written(false).get("strict"), None);
+        assert_eq!(written(true)["strict"], true);
+        for strict in [false, true] {
+            let read: Settings = serde_json::from_value(written(strict)).unwrap();
+            assert_eq!(read.strict, strict);
+        }
     }
 }

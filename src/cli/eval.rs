@@ -6,7 +6,7 @@ use super::output::{Format, write};
 use super::subject::{SubjectArgs, positive};
 use crate::data::DataSpec;
 use crate::harness::{Console, listen};
-use crate::tasks::{Evaluation, TASKS};
+use crate::tasks::{Evaluation, EvaluationRequest, TASKS};
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -26,6 +26,9 @@ pub(super) struct Eval {
     /// Measure only the first N test images
     #[arg(long, value_name = "N", value_parser = positive)]
     limit: Option<usize>,
+    /// Fail on an image that cannot be read, instead of leaving it out
+    #[arg(long)]
+    strict: bool,
     /// How to write the metrics
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -36,8 +39,12 @@ struct Document {
     model: String,
     data: String,
     samples: usize,
+    skipped: usize,
     metrics: Map<String, Value>,
 }
+
+/// The images that are named on stderr.
+const NAMED: usize = 20;
 
 impl Eval {
     pub(super) fn execute(&self) -> Result<(), CliError> {
@@ -47,14 +54,23 @@ impl Eval {
         listen()?;
         let watcher = Console::new().watch("eval");
         let weights = &subject.folded;
-        let evaluation = engine.evaluate(&subject, weights, task, self.limit, &watcher)?;
+        let request = EvaluationRequest {
+            limit: self.limit,
+            strict: self.strict,
+        };
+        let evaluation = engine.evaluate(&subject, weights, task, request, &watcher)?;
         drop(watcher);
+        report(&evaluation.skipped);
         write(self.format, &self.document(&evaluation), |document| {
             let metrics = evaluation.metrics.iter();
             let values = metrics.map(|(m, value)| format!("{} {value:.2} {}", m.name, m.unit));
             let values: Vec<String> = values.collect();
+            let left_out = match document.skipped {
+                0 => String::new(),
+                skipped => format!(", {skipped} left out"),
+            };
             format!(
-                "{} on {} samples of {}",
+                "{} on {} samples of {}{left_out}",
                 values.join(", "),
                 document.samples,
                 document.data
@@ -68,9 +84,20 @@ impl Eval {
             model: self.subject.model.to_string(),
             data: self.data.to_string(),
             samples: evaluation.samples,
+            skipped: evaluation.skipped.len(),
             metrics: metrics
                 .map(|(metric, value)| (metric.name.to_owned(), Value::from(*value)))
                 .collect(),
         }
+    }
+}
+
+/// Names the images that were left out on stderr.
+fn report(skipped: &[String]) {
+    for message in skipped.iter().take(NAMED) {
+        eprintln!("left out: {message}");
+    }
+    if skipped.len() > NAMED {
+        eprintln!("... and {} more", skipped.len() - NAMED);
     }
 }

@@ -52,6 +52,9 @@ pub(super) struct Sparsify {
     /// Measure only the first N test images
     #[arg(long, value_name = "N", value_parser = positive)]
     limit: Option<usize>,
+    /// Fail on an image that cannot be read, instead of leaving it out
+    #[arg(long)]
+    strict: bool,
     /// The sparse checkpoint to write (.safetensors), under the original parameter names
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
@@ -102,6 +105,7 @@ impl Sparsify {
                 fold: self.fold,
                 seed: self.seed,
                 limit: self.limit,
+                strict: self.strict,
             },
         })
     }

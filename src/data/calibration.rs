@@ -17,7 +17,11 @@ pub fn draw_calibration(
     seed: u64,
 ) -> Result<Vec<usize>, DataError> {
     if wanted > available {
-        return Err(DataError::TooFew { available, wanted });
+        return Err(DataError::TooFew {
+            available,
+            wanted,
+            advice: "ask for fewer".to_owned(),
+        });
     }
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut indices: Vec<usize> = (0..available).collect();

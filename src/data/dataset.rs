@@ -24,7 +24,7 @@ impl fmt::Display for Split {
 /// What is known of the test images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Labels {
-    /// The class of each image, an index into [`Dataset::class_names`].
+    /// The class of each image, see [`Dataset::class_name`].
     Classes(Vec<u32>),
 }
 
@@ -33,25 +33,42 @@ pub trait Dataset: fmt::Debug + Send + Sync {
     /// Returns the name used in case ids: `cifar10`.
     fn name(&self) -> &str;
 
-    /// Returns the shape of every image, `[c, h, w]`.
-    fn image_shape(&self) -> [usize; 3];
+    /// Returns the shape that every image has, `[c, h, w]`; `None` where images differ in size and are to be cut
+    /// ([`super::Preprocess::fit`]).
+    fn image_shape(&self) -> Option<[usize; 3]>;
 
-    /// Returns the names of the classes, in the order of their indices.
-    fn class_names(&self) -> &[&str];
+    /// Returns the name of a class, if there is one of this index.
+    fn class_name(&self, class: u32) -> Option<&str>;
 
     /// Returns the number of images in a split.
     fn count(&self, split: Split) -> usize;
 
-    /// Returns images of a split, in the order of `indices`.
+    /// Returns an image of a split.
     ///
     /// # Errors
-    /// [`DataError::Index`] for an index of at least [`Self::count`], or a file that cannot be read.
-    fn images(&self, split: Split, indices: &[usize]) -> Result<Vec<Image>, DataError>;
+    /// [`DataError::Index`] for an index of at least [`Self::count`]; [`DataError::Image`] for a file of its own that cannot be
+    /// read, without which the rest of the set can be used.
+    fn image(&self, split: Split, index: usize) -> Result<Image, DataError>;
+
+    /// Returns images of a split, in the order of `indices`; see [`super::Reader`] for many of them.
+    ///
+    /// # Errors
+    /// That of the first image which cannot be had.
+    fn images(&self, split: Split, indices: &[usize]) -> Result<Vec<Image>, DataError> {
+        let image = |&index: &usize| self.image(split, index);
+        indices.iter().map(image).collect()
+    }
 
     /// Returns the labels of all test images. Calibration images have none.
     fn test_labels(&self) -> &Labels;
 
-    /// Returns a hash (blake3, hexadecimal) of all that results depend on: the images of both splits and the labels.
+    /// Returns what to do where calibration images are too few, for the end of a message.
+    fn calibration_advice(&self) -> String {
+        "ask for fewer".to_owned()
+    }
+
+    /// Returns a hash (blake3, hexadecimal) of all that results depend on: the images of both splits and the labels. A set whose
+    /// images are files of their own may take paths and sizes for their content.
     ///
     /// # Errors
     /// A file that cannot be read.

@@ -105,13 +105,100 @@ pub enum DataError {
         count: usize,
     },
     /// More calibration images were asked for than there are.
-    #[error("there are {available} calibration images, expected at least {wanted}: ask for fewer")]
+    #[error("there are {available} calibration images, expected at least {wanted}: {advice}")]
     TooFew {
         /// The number of images in the calibration split.
         available: usize,
         /// The number asked for.
         wanted: usize,
+        /// What to do about it.
+        advice: String,
     },
+    /// More calibration images were asked for than can be read.
+    #[error(
+        "{unreadable} of {available} calibration images cannot be read, expected at least {wanted} that can: {first}"
+    )]
+    TooFewReadable {
+        /// The number of images in the calibration split.
+        available: usize,
+        /// How many of them cannot be read.
+        unreadable: usize,
+        /// The number asked for.
+        wanted: usize,
+        /// What is wrong with the first one.
+        first: String,
+    },
+    /// No test image can be read.
+    #[error("none of {count} test images can be read: {first}")]
+    NoneReadable {
+        /// The number of images.
+        count: usize,
+        /// What is wrong with the first one.
+        first: String,
+    },
+    /// An image in a file of its own cannot be read; others may.
+    #[error("cannot read image `{}`: {fault}", path.display())]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        fault: ImageError,
+    },
+    /// A folder has images to calibrate with, but none to measure on.
+    #[error(
+        "`{}` has none of the folders {}, expected the test images in one of them as `<class>/<image>`",
+        path.display(),
+        quoted(expected)
+    )]
+    NoTest {
+        /// The folder.
+        path: PathBuf,
+        /// The names that the missing folder may have.
+        expected: &'static [&'static str],
+    },
+    /// A folder of images has no class folders.
+    #[error("`{}` has no folders, expected one a class with its images in it", path.display())]
+    NoClasses {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The class folders have no images.
+    #[error(
+        "`{}` has no images in its class folders, expected files that end in .{}",
+        path.display(),
+        extensions.join(", .")
+    )]
+    NoImages {
+        /// The folder.
+        path: PathBuf,
+        /// The extensions that were looked for.
+        extensions: &'static [&'static str],
+    },
+}
+
+/// What is wrong with the file of an image.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// The system refuses to read it.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It is no image, damaged, of a kind that is not read here, or too large.
+    #[error(transparent)]
+    Decode(#[from] image::ImageError),
+    /// A JPEG file ends early, of which the decoder would make a picture that is partly grey.
+    #[error("it ends before its end-of-image marker")]
+    Truncated,
+    /// A width or height is zero.
+    #[error("it has no pixels")]
+    Empty,
+    /// The decoder is not up to what is wrong with it.
+    #[error("it makes the decoder panic")]
+    Panic,
+}
+
+fn quoted(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
 }
 
 /// Images that a network's preprocessing does not fit.

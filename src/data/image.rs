@@ -20,13 +20,41 @@ impl Image {
         Self { shape, pixels }
     }
 
+    /// Takes values that are in the order of an image's.
+    pub(super) fn from_vec(shape: [usize; 3], pixels: Vec<u8>) -> Self {
+        debug_assert_eq!(pixels.len(), shape.iter().product::<usize>());
+        Self { shape, pixels }
+    }
+
     /// Copies an image out of a larger buffer.
     pub(super) fn from_slice(shape: [usize; 3], pixels: &[u8]) -> Self {
-        debug_assert_eq!(pixels.len(), shape.iter().product::<usize>());
-        Self {
-            shape,
-            pixels: pixels.to_vec(),
+        Self::from_vec(shape, pixels.to_vec())
+    }
+
+    /// Makes an image of values in the order `[h, w, c]`, as files have them.
+    pub(super) fn from_interleaved([channels, height, width]: [usize; 3], values: &[u8]) -> Self {
+        let mut pixels = Vec::with_capacity(values.len());
+        for channel in 0..channels {
+            pixels.extend(values.iter().skip(channel).step_by(channels));
         }
+        Self::from_vec([channels, height, width], pixels)
+    }
+
+    /// Returns the luminance of a red, green and blue image in one channel, in the fixed point of Pillow's `convert("L")`
+    /// (ITU-R 601-2); grey stays as it is.
+    #[must_use]
+    pub fn to_grey(&self) -> Self {
+        let [3, height, width] = self.shape else {
+            return self.clone();
+        };
+        let (red, rest) = self.pixels.split_at(height * width);
+        let (green, blue) = rest.split_at(height * width);
+        let luminance = |((&r, &g), &b): ((&u8, &u8), &u8)| {
+            let [r, g, b] = [r, g, b].map(u32::from);
+            ((19_595 * r + 38_470 * g + 7_471 * b + 0x8000) >> 16) as u8
+        };
+        let pixels = red.iter().zip(green).zip(blue).map(luminance).collect();
+        Self::from_vec([1, height, width], pixels)
     }
 
     /// Returns the shape, `[c, h, w]`.
@@ -67,5 +95,16 @@ mod tests {
         assert_eq!(image.value(0, 0, 4), None);
         assert_eq!(image.channels().count(), 2);
         assert_eq!(image, Image::from_slice(shape, image.pixels()));
+        let values = [0, 100, 1, 101, 2, 102, 3, 103];
+        let image = Image::from_interleaved([2, 2, 2], &values);
+        assert_eq!(image.pixels(), [0, 1, 2, 3, 100, 101, 102, 103]);
+    }
+
+    #[test]
+    fn grey_is_the_luminance_and_stays() {
+        let image = Image::from_slice([3, 1, 4], &[255, 0, 0, 77, 0, 255, 0, 77, 0, 0, 255, 77]);
+        let grey = image.to_grey();
+        assert_eq!(grey, Image::from_slice([1, 1, 4], &[76, 150, 29, 77]));
+        assert_eq!(grey.to_grey(), grey);
     }
 }

@@ -81,33 +81,30 @@ impl Dataset for MemoryDataset {
         self.name
     }
 
-    fn image_shape(&self) -> [usize; 3] {
-        self.shape
+    fn image_shape(&self) -> Option<[usize; 3]> {
+        Some(self.shape)
     }
 
-    fn class_names(&self) -> &[&str] {
-        self.classes
+    fn class_name(&self, class: u32) -> Option<&str> {
+        self.classes.get(class as usize).copied()
     }
 
     fn count(&self, split: Split) -> usize {
         self.pixels(split).len() / self.image_size()
     }
 
-    fn images(&self, split: Split, indices: &[usize]) -> Result<Vec<Image>, DataError> {
+    fn image(&self, split: Split, index: usize) -> Result<Image, DataError> {
         let size = self.image_size();
         let count = self.count(split);
-        let image = |&index: &usize| {
-            if index >= count {
-                return Err(DataError::Index {
-                    split,
-                    index,
-                    count,
-                });
-            }
-            let pixels = &self.pixels(split)[index * size..][..size];
-            Ok(Image::from_slice(self.shape, pixels))
-        };
-        indices.iter().map(image).collect()
+        if index >= count {
+            return Err(DataError::Index {
+                split,
+                index,
+                count,
+            });
+        }
+        let pixels = &self.pixels(split)[index * size..][..size];
+        Ok(Image::from_slice(self.shape, pixels))
     }
 
     fn test_labels(&self) -> &Labels {

@@ -7,7 +7,8 @@
 //! needs a set's name and whether it is there, so both can be asked without loading anything.
 //!
 //! Images are raw bytes. How a network wants them scaled belongs to its checkpoint ([`Preprocess`]), and label-free copies
-//! of calibration images are made from bytes as well ([`augment()`]).
+//! of calibration images are made from bytes as well ([`augment()`]). Sets whose images differ in size ([`Dataset::image_shape`]
+//! is `None`) are cut to what the network takes, and decoded ahead of the network on threads of their own ([`Reader`]).
 
 mod augment;
 mod calibration;
@@ -15,18 +16,24 @@ mod cifar;
 mod dataset;
 mod embedded;
 mod error;
+mod geometry;
 mod idx;
 mod image;
+mod imagefolder;
 mod memory;
 mod preprocess;
+mod reader;
+mod resize;
 mod spec;
 
 pub use augment::{AUGMENTATIONS, Augmentation, augment};
 pub use calibration::draw_calibration;
 pub use dataset::{Dataset, Labels, Split};
-pub use error::{DataError, PreprocessError};
+pub use error::{DataError, ImageError, PreprocessError};
+pub use geometry::Geometry;
 pub use image::Image;
 pub use preprocess::Preprocess;
+pub use reader::{Batch, Reader};
 pub use spec::{DataSpec, Format};
 
 use crate::registry::Registry;
@@ -34,5 +41,10 @@ use crate::registry::Registry;
 /// Every format that the first word of a [`DataSpec`] can name.
 pub static FORMATS: Registry<&'static dyn Format> = Registry::new(
     "data format",
-    &[&embedded::Embedded, &cifar::CIFAR10, &cifar::CIFAR100],
+    &[
+        &embedded::Embedded,
+        &cifar::CIFAR10,
+        &cifar::CIFAR100,
+        &imagefolder::ImageFolderFormat,
+    ],
 );

@@ -1,13 +1,14 @@
 //! From bytes to what a network was trained on.
 
-use super::{Image, PreprocessError};
+use super::{Geometry, Image, PreprocessError};
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// How a checkpoint wants its images: `(pixel / 255 - mean) / std` for each channel.
 ///
 /// It belongs to a checkpoint, not to a data set: two networks trained on the same images may disagree. The operations and
-/// their order are those of torchvision's `ToTensor` and `Normalize`, in f32.
+/// their order are those of torchvision's `ToTensor` and `Normalize`, in f32. Images of any size are first cut to squares of
+/// one size ([`Self::fit`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocess {
@@ -15,10 +16,23 @@ pub struct Preprocess {
     pub mean: Vec<f32>,
     /// What each channel is then divided by.
     pub std: Vec<f32>,
+    /// How images that differ in size become squares of one; of no use where all images have one size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub geometry: Option<Geometry>,
 }
 
 impl Preprocess {
-    /// Returns `images` as a tensor `[n, c, h, w]` of f32.
+    /// Returns `image`, which has pixels, as a batch takes it. With a geometry it is cut to a square, in grey where the
+    /// network sees one channel; without one it stays as it is.
+    pub fn fit(&self, image: Image) -> Image {
+        match &self.geometry {
+            Some(geometry) if self.mean.len() == 1 => geometry.fit(&image.to_grey()),
+            Some(geometry) => geometry.fit(&image),
+            None => image,
+        }
+    }
+
+    /// Returns `images`, which fit ([`Self::fit`]), as a tensor `[n, c, h, w]` of f32.
     ///
     /// # Errors
     /// Images that differ in shape or have another number of channels, or a deviation that is not positive.
@@ -68,6 +82,7 @@ mod tests {
         Preprocess {
             mean: mean.to_vec(),
             std: std.to_vec(),
+            geometry: None,
         }
     }
 
@@ -113,8 +128,33 @@ mod tests {
 
     #[test]
     fn unknown_fields_are_refused() {
-        let read = serde_json::from_str::<Preprocess>;
-        assert!(read(r#"{"mean":[0.1],"std":[1.0]}"#).is_ok());
-        assert!(read(r#"{"mean":[0.1],"std":[1.0],"stdd":[1.0]}"#).is_err());
+        let read = |text: &str| serde_json::from_str::<Preprocess>(text);
+        let plain = r#"{"mean":[0.1],"std":[1.0]}"#;
+        let sized = r#"{"mean":[0.1],"std":[1.0],"geometry":{"resize":256,"crop":224,"interpolation":"bicubic"}}"#;
+        for text in [plain, sized] {
+            let preprocess = read(text).unwrap();
+            assert_eq!(serde_json::to_string(&preprocess).unwrap(), text);
+        }
+        for (good, bad) in [
+            ("std", "stdd"),
+            ("resize", "resise"),
+            ("256", "0"),
+            ("bicubic", "cubic"),
+        ] {
+            assert!(read(&sized.replace(good, bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn images_fit_the_geometry_and_the_channels() {
+        let image = || Image::from_fn([3, 10, 20], |c, _, _| [255, 0, 0][c]);
+        let mut preprocess = preprocess(&[0.0; 3], &[1.0; 3]);
+        assert_eq!(preprocess.fit(image()), image());
+        preprocess.geometry =
+            serde_json::from_str(r#"{"resize":8,"crop":6,"interpolation":"bilinear"}"#).unwrap();
+        assert_eq!(preprocess.fit(image()).shape(), [3, 6, 6]);
+        preprocess.mean = vec![0.0];
+        let grey = preprocess.fit(image());
+        assert_eq!(grey, Image::from_fn([1, 6, 6], |_, _, _| 76));
     }
 }

@@ -12,7 +12,7 @@ use crate::metrics::METRICS;
 use crate::progress::Progress;
 use crate::record::Record;
 use crate::registry::Spec;
-use crate::tasks::{Evaluation, Network, Task, TaskError};
+use crate::tasks::{Evaluation, EvaluationRequest, Network, Task, TaskError};
 use crate::weights::{Checkpoint, WeightsSpec};
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,8 @@ pub struct Outcome {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Baseline {
     samples: usize,
+    #[serde(default)]
+    skipped: Vec<String>,
     metrics: Vec<(String, f64)>,
 }
 
@@ -83,7 +85,7 @@ impl Engine {
         self.subjects.get(texts, || {
             let checkpoint = self.checkpoint(weights)?;
             let data = data.map(|data| self.dataset(data)).transpose()?;
-            let image = data.as_ref().map(|data| data.image_shape());
+            let image = data.as_ref().and_then(|data| data.image_shape());
             let mut subject = Subject::bind(model, checkpoint, image, allow, &self.device)
                 .map_err(CaseError::at(&name, Stage::Load))?;
             subject.data = data;
@@ -174,12 +176,12 @@ impl Engine {
         subject: &Subject,
         weights: &Weights,
         task: &dyn Task,
-        limit: Option<usize>,
+        request: EvaluationRequest,
         progress: &dyn Progress,
     ) -> Result<Evaluation, TaskError> {
         let source = subject.source().expect("an evaluation has data");
         let network = self.network(subject.graph(), weights);
-        task.evaluate(network, source, limit, progress)
+        task.evaluate(network, source, request, progress)
     }
 
     pub(super) fn network<'a>(&'a self, graph: &'a Graph, weights: &'a Weights) -> Network<'a> {
@@ -198,23 +200,24 @@ impl Engine {
         data: &str,
         progress: &dyn Progress,
     ) -> Result<Evaluation, TaskError> {
-        let limit = case.spec.settings.limit;
+        let request = case.evaluation();
         let hash = key::of(&json!({
             "model": case.spec.model,
             "task": case.spec.task,
             "weights": subject.checkpoint.digest(),
             "data": data,
-            "limit": limit,
+            "limit": request.limit,
             "device": format!("{:?}", self.device.location()),
         }));
         let baseline = self.baselines.get(hash.clone(), || {
             if let Some(baseline) = self.cached(&hash) {
                 return Ok(baseline);
             }
-            let measured = self.evaluate(subject, &subject.folded, case.task, limit, progress)?;
+            let measured = self.evaluate(subject, &subject.folded, case.task, request, progress)?;
             let metrics = measured.metrics.iter();
             let baseline = Baseline {
                 samples: measured.samples,
+                skipped: measured.skipped.clone(),
                 metrics: metrics.map(|(m, v)| (m.name.to_owned(), *v)).collect(),
             };
             self.remember(&hash, &baseline);
@@ -242,6 +245,7 @@ impl Baseline {
         let known = |(name, value): (String, f64)| Some((METRICS.find(&name).ok()?, value));
         Evaluation {
             samples: self.samples,
+            skipped: self.skipped,
             metrics: self.metrics.into_iter().filter_map(known).collect(),
         }
     }

@@ -9,7 +9,7 @@ use crate::mask::{Mask, masks};
 use crate::progress::Progress;
 use crate::reconstruct::{Job, Settings, UnitReport};
 use crate::record::{Layer, Metric, Record, SCHEMA, Seconds, Sparsity, Unit};
-use crate::tasks::{CalibrationRequest, Evaluation, TaskError};
+use crate::tasks::{Calibration, CalibrationRequest, Evaluation, TaskError};
 use candle_core::Tensor;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -39,9 +39,11 @@ pub(super) fn run(
     let mut clock = Clock::default();
     let allocation = clock.time(|s| &mut s.allocate, || run.allocate())?;
     let (masks, masked) = clock.time(|s| &mut s.mask, || run.mask(&allocation))?;
-    let rebuilt = run.reconstruct(&masks, masked, &mut clock)?;
+    let mut rebuilt = run.reconstruct(&masks, masked, &mut clock)?;
     let dense = run.baseline()?;
     let sparse = clock.time(|s| &mut s.evaluate, || run.evaluate(&rebuilt.weights))?;
+    let left_out = "unreadable test images left out";
+    rebuilt.notes.extend(unread(left_out, &sparse.skipped));
     let checkpoint = subject
         .checkpoint_of(&rebuilt.weights)
         .map_err(run.at(Stage::Evaluate))?;
@@ -126,13 +128,15 @@ impl Run<'_> {
             return Ok(rebuilt);
         }
         let settings = &self.case.spec.settings;
-        let inputs = self.calibration().map_err(self.at(Stage::Reconstruct))?;
+        let calibration = self.calibration().map_err(self.at(Stage::Reconstruct))?;
+        let replaced = "unreadable calibration images replaced by others";
+        rebuilt.notes.extend(unread(replaced, &calibration.skipped));
         let masks = mask_tensors(self.engine, self.subject, masks).map_err(self.at(Stage::Mask))?;
         let job = Job {
             graph: self.subject.graph(),
             dense: &self.subject.folded,
             masks: &masks,
-            inputs: &inputs,
+            inputs: &calibration.inputs,
             settings: Settings {
                 iterations: settings.iterations,
                 batch_size: settings.batch_size,
@@ -158,12 +162,13 @@ impl Run<'_> {
         Ok(rebuilt)
     }
 
-    fn calibration(&self) -> Result<Vec<Tensor>, TaskError> {
+    fn calibration(&self) -> Result<Calibration, TaskError> {
         let source = self.subject.source().expect("a case has data");
         let request = CalibrationRequest {
             count: self.case.spec.settings.calibration,
             augment: &self.case.augment,
             seed: self.case.spec.settings.seed,
+            strict: self.case.spec.settings.strict,
         };
         let dense = &self.subject.folded;
         let network = self.engine.network(self.subject.graph(), dense);
@@ -179,9 +184,15 @@ impl Run<'_> {
     }
 
     fn evaluate(&self, weights: &Weights) -> Result<Evaluation, CaseError> {
-        let limit = self.case.spec.settings.limit;
+        let request = self.case.evaluation();
         self.engine
-            .evaluate(self.subject, weights, self.case.task, limit, self.progress)
+            .evaluate(
+                self.subject,
+                weights,
+                self.case.task,
+                request,
+                self.progress,
+            )
             .map_err(self.at(Stage::Evaluate))
     }
 }
@@ -233,6 +244,17 @@ fn mask_tensors(
         .collect()
 }
 
+/// Says how many images could not be read, and what was wrong with the first few.
+fn unread(what: &str, skipped: &[String]) -> Option<String> {
+    const NAMED: usize = 3;
+    let more = match skipped.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!("; ... and {more} more"),
+    };
+    let named = &skipped[..skipped.len().min(NAMED)];
+    (!skipped.is_empty()).then(|| format!("{what}: {} ({}{more})", skipped.len(), named.join("; ")))
+}
+
 fn without_bias(layers: &[String]) -> Option<String> {
     (!layers.is_empty()).then(|| {
         format!(
@@ -281,5 +303,26 @@ fn as_object(spec: &crate::case::CaseSpec) -> serde_json::Map<String, serde_json
     match serde_json::to_value(spec) {
         Ok(serde_json::Value::Object(map)) => map,
         _ => serde_json::Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_name_the_first_few_images() {
+        let skipped = |count| (0..count).map(|i| format!("image {i}")).collect::<Vec<_>>();
+        for (count, note) in [
+            (0, None),
+            (1, Some("left out: 1 (image 0)")),
+            (3, Some("left out: 3 (image 0; image 1; image 2)")),
+            (
+                5,
+                Some("left out: 5 (image 0; image 1; image 2; ... and 2 more)"),
+            ),
+        ] {
+            assert_eq!(unread("left out", &skipped(count)).as_deref(), note);
+        }
     }
 }

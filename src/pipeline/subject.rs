@@ -87,7 +87,7 @@ impl Subject {
         let folding = BatchNormFolding::of(&model.graph);
         Ok(Self {
             folded: folding.fold(&weights)?,
-            preprocess: preprocess(&model, &checkpoint)?,
+            preprocess: preprocess(&model, &checkpoint, image)?,
             model,
             weights,
             folding,
@@ -172,14 +172,32 @@ fn completed(
     spec
 }
 
-fn preprocess(model: &Model, checkpoint: &Checkpoint) -> Result<Preprocess, serde_json::Error> {
-    match checkpoint.metadata().get("preprocess") {
-        Some(text) => serde_json::from_str(text),
-        None => Ok(Preprocess {
-            mean: model.card.preprocessing.mean.to_vec(),
-            std: model.card.preprocessing.std.to_vec(),
-        }),
-    }
+/// Returns how `checkpoint` expects images: as its metadata says, or else as the model's card does. Images of one shape
+/// are taken as they are; others are cut to the squares that the model takes.
+fn preprocess(
+    model: &Model,
+    checkpoint: &Checkpoint,
+    image: Option<[usize; 3]>,
+) -> Result<Preprocess, serde_json::Error> {
+    let card = model.card.preprocessing;
+    let said = match checkpoint.metadata().get("preprocess") {
+        Some(text) => serde_json::from_str(text)?,
+        None => Preprocess {
+            mean: card.mean.to_vec(),
+            std: card.std.to_vec(),
+            geometry: None,
+        },
+    };
+    let [input] = model.graph.inputs() else {
+        return Ok(said);
+    };
+    let side = model.graph.value(*input).shape.dims().last().copied();
+    let side = side.filter(|&side| side > 0 && image.is_none());
+    let geometry = said.geometry.unwrap_or_else(|| card.into());
+    Ok(Preprocess {
+        geometry: side.map(|side| geometry.with_crop(side)),
+        ..said
+    })
 }
 
 fn layers(graph: &Graph, weights: &Weights) -> candle_core::Result<Vec<LayerWeights>> {

@@ -1,10 +1,12 @@
 //! Image classification: one output of class scores, compared with the true class.
 
-use super::{CalibrationRequest, Evaluation, Network, Source, Task, TaskError};
-use crate::data::{Labels, Split, augment, draw_calibration};
+use super::{
+    Calibration, CalibrationRequest, Evaluation, EvaluationRequest, Network, Source, Task,
+    TaskError,
+};
+use crate::data::{DataError, Dataset, Labels, Split, augment};
 use crate::metrics::{ClassScores, Compute, METRICS, Metric};
 use crate::progress::Progress;
-use candle_core::Tensor;
 use std::ops::RangeInclusive;
 
 /// The task `classification`.
@@ -32,19 +34,21 @@ impl Task for Classification {
         network: Network<'_>,
         source: Source<'_>,
         request: &CalibrationRequest<'_>,
-    ) -> Result<Vec<Tensor>, TaskError> {
-        let available = source.dataset.count(Split::Calibration);
-        let indices = draw_calibration(available, request.count, request.seed)?;
-        let images = source.dataset.images(Split::Calibration, &indices)?;
-        let images = augment(images, request.augment, request.seed)?;
-        Ok(vec![source.preprocess.apply(&images, network.device)?])
+    ) -> Result<Calibration, TaskError> {
+        let reader = source.reader(request.strict);
+        let drawn = reader.calibration(request.count, request.seed)?;
+        let images = augment(drawn.images, request.augment, request.seed)?;
+        Ok(Calibration {
+            inputs: vec![source.preprocess.apply(&images, network.device)?],
+            skipped: drawn.skipped,
+        })
     }
 
     fn evaluate(
         &self,
         network: Network<'_>,
         source: Source<'_>,
-        limit: Option<usize>,
+        request: EvaluationRequest,
         progress: &dyn Progress,
     ) -> Result<Evaluation, TaskError> {
         let [output] = network.graph.outputs() else {
@@ -55,33 +59,69 @@ impl Task for Classification {
             });
         };
         let available = source.dataset.count(Split::Test);
-        let samples = limit.map_or(available, |limit| limit.min(available));
+        let samples = request
+            .limit
+            .map_or(available, |limit| limit.min(available));
         if samples == 0 {
             return Err(TaskError::NoSamples);
         }
-        let Labels::Classes(labels) = source.dataset.test_labels();
-        let mut scores = ClassScores::new(network.graph.value(*output).shape.numel());
+        let classes = network.graph.value(*output).shape.numel();
+        let labels = labels_below(classes, source.dataset, samples)?;
+        let mut scores = ClassScores::new(classes);
+        let mut skipped = Vec::new();
         let plan = network.graph.plan(network.graph.inputs(), &[*output]);
         let plan = plan.map_err(crate::graph::RunError::from)?;
         let image = network.graph.value(network.graph.inputs()[0]).shape.numel();
         let batch = (ELEMENTS / image).clamp(*BATCH.start(), *BATCH.end());
         progress.stage("evaluate", samples.div_ceil(batch));
-        for start in (0..samples).step_by(batch) {
-            progress.check()?;
-            let indices: Vec<usize> = (start..samples.min(start + batch)).collect();
-            let images = source.dataset.images(Split::Test, &indices)?;
-            let input = source.preprocess.apply(&images, network.device)?;
-            let logits = plan.run(network.graph, network.weights, &[input])?;
-            scores.push(&logits[0], &labels[start..start + indices.len()])?;
-            progress.step("batch");
+        source
+            .reader(request.strict)
+            .test(samples, batch, |batches| {
+                for batch in batches {
+                    progress.check()?;
+                    let batch = batch?;
+                    skipped.extend(batch.skipped);
+                    if !batch.images.is_empty() {
+                        let input = source.preprocess.apply(&batch.images, network.device)?;
+                        let logits = plan.run(network.graph, network.weights, &[input])?;
+                        let labels: Vec<u32> = batch.indices.iter().map(|&i| labels[i]).collect();
+                        scores.push(&logits[0], &labels)?;
+                    }
+                    progress.step("batch");
+                }
+                Ok::<_, TaskError>(())
+            })?;
+        if scores.count() == 0 {
+            let count = skipped.len();
+            let first = skipped.swap_remove(0);
+            return Err(DataError::NoneReadable { count, first }.into());
         }
         let metrics = self.metrics().into_iter().map(|metric| {
             let Compute::Classification(compute) = metric.compute;
             (metric, compute(&scores))
         });
         Ok(Evaluation {
-            samples,
+            samples: scores.count(),
+            skipped,
             metrics: metrics.collect(),
         })
+    }
+}
+
+/// Returns the labels of the test images, if those of the first `samples` are below `classes`.
+fn labels_below(
+    classes: usize,
+    dataset: &dyn Dataset,
+    samples: usize,
+) -> Result<&[u32], TaskError> {
+    let Labels::Classes(labels) = dataset.test_labels();
+    let measured = labels.iter().take(samples);
+    match measured.copied().find(|&label| label as usize >= classes) {
+        Some(found) => Err(TaskError::Class {
+            class: dataset.class_name(found).unwrap_or_default().to_owned(),
+            found,
+            classes,
+        }),
+        None => Ok(labels),
     }
 }

@@ -7,7 +7,7 @@
 
 mod classification;
 
-use crate::data::{DataError, Dataset, Preprocess, PreprocessError};
+use crate::data::{DataError, Dataset, Preprocess, PreprocessError, Reader};
 use crate::graph::{Graph, RunError, ValueId, Weights};
 use crate::metrics::{Metric, ScoresError};
 use crate::progress::{Cancelled, Progress};
@@ -39,6 +39,17 @@ pub struct Source<'a> {
     pub preprocess: &'a Preprocess,
 }
 
+impl<'a> Source<'a> {
+    /// Returns what reads the images; with `strict`, one that cannot be read is an error.
+    pub(crate) fn reader(self, strict: bool) -> Reader<'a> {
+        Reader {
+            dataset: self.dataset,
+            preprocess: self.preprocess,
+            strict,
+        }
+    }
+}
+
 /// How calibration inputs are chosen.
 #[derive(Debug, Clone, Copy)]
 pub struct CalibrationRequest<'a> {
@@ -48,6 +59,26 @@ pub struct CalibrationRequest<'a> {
     pub augment: &'a [Spec],
     /// The seed of the choice.
     pub seed: u64,
+    /// Whether an image that cannot be read is an error; otherwise another one takes its place.
+    pub strict: bool,
+}
+
+/// Calibration inputs.
+#[derive(Debug, Clone)]
+pub struct Calibration {
+    /// For each input of the graph, all samples in one tensor `[n, ...]`.
+    pub inputs: Vec<Tensor>,
+    /// What was wrong with each image in whose place another one was drawn.
+    pub skipped: Vec<String>,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EvaluationRequest {
+    /// The number of test samples, the first ones; all if absent.
+    pub limit: Option<usize>,
+    /// Whether an image that cannot be read is an error; otherwise it is left out.
+    pub strict: bool,
 }
 
 /// The values of a task's metrics over some samples.
@@ -55,6 +86,8 @@ pub struct CalibrationRequest<'a> {
 pub struct Evaluation {
     /// How many samples were measured.
     pub samples: usize,
+    /// What was wrong with each image that was left out.
+    pub skipped: Vec<String>,
     /// The metrics in the order of the registry.
     pub metrics: Vec<(&'static Metric, f64)>,
 }
@@ -72,18 +105,18 @@ pub trait Task: Sync + Debug {
         graph.outputs().to_vec()
     }
 
-    /// Returns label-free calibration inputs: for each input of the graph, all samples in one tensor `[n, ...]`.
+    /// Returns label-free calibration inputs.
     ///
     /// # Errors
-    /// [`TaskError`] where there are not as many images as asked for, or they do not fit the network.
+    /// [`TaskError`] where not as many images as asked for can be read, or they do not fit the network.
     fn calibration(
         &self,
         network: Network<'_>,
         source: Source<'_>,
         request: &CalibrationRequest<'_>,
-    ) -> Result<Vec<Tensor>, TaskError>;
+    ) -> Result<Calibration, TaskError>;
 
-    /// Measures the network on the first `limit` test samples, or on all of them.
+    /// Measures the network on test samples.
     ///
     /// # Errors
     /// [`TaskError`] where the data are not this task's, or the network fails.
@@ -91,7 +124,7 @@ pub trait Task: Sync + Debug {
         &self,
         network: Network<'_>,
         source: Source<'_>,
-        limit: Option<usize>,
+        request: EvaluationRequest,
         progress: &dyn Progress,
     ) -> Result<Evaluation, TaskError>;
 }
@@ -129,6 +162,18 @@ pub enum TaskError {
         expected: usize,
         /// What there is.
         found: usize,
+    },
+    /// The data tell classes apart that the network does not.
+    #[error(
+        "class `{class}` has index {found}, expected below {classes}: the network was made for other data"
+    )]
+    Class {
+        /// The name of the class, in a folder of images that of its folder.
+        class: String,
+        /// Its index.
+        found: u32,
+        /// The number of classes that the network tells apart.
+        classes: usize,
     },
     /// There is nothing to measure.
     #[error("no test images to evaluate on, expected a limit of at least 1")]

@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn the_test_split_is_the_official_one() {
         let set = decode().unwrap();
-        assert_eq!(set.image_shape(), [1, 28, 28]);
+        assert_eq!(set.image_shape(), Some([1, 28, 28]));
         assert_eq!(set.count(Split::Calibration), 1024);
         assert_eq!(set.count(Split::Test), 10_000);
         let Labels::Classes(classes) = set.test_labels();

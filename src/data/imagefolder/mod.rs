@@ -1,0 +1,77 @@
+//! A folder of images, ImageNet among them: `imagefolder:<dir>`.
+//!
+//! | in `<dir>` | what it is |
+//! | --- | --- |
+//! | `calibration/` or `train/` | the calibration images, anywhere below; folders are not read as labels |
+//! | `val/<class>/`, `validation/<class>/` or `test/<class>/` | the test images, anywhere below the folder of their class |
+//! | `<class>/`, without any of these | the test images; there are none for calibration |
+//!
+//! The first folder of a row that exists counts. Names that begin with a dot are passed over. A class has the number that its
+//! folder's name tells ([`classes`]). Files are told by their extensions and read by their content: JPEG, PNG, WebP, BMP and
+//! the PNM formats, as red, green and blue bytes. As with Pillow's `convert("RGB")`, on which published checkpoints were
+//! measured, an orientation in the metadata and colour profiles are ignored, and transparency is dropped.
+//!
+//! Calibration images are in the order of their paths. So are the test images of a class, but classes take turns: the first
+//! image of each class, then the second, so that the first images of the split are not all of one class.
+//!
+//! The fingerprint is of paths and sizes of files, not of their contents, for ImageNet has 150 GB: an image that is replaced
+//! by another of the same size goes unnoticed.
+
+mod classes;
+mod decode;
+mod layout;
+mod set;
+#[cfg(test)]
+mod tests;
+
+use super::{DataError, Dataset, Format};
+use crate::registry::Named;
+use layout::Layout;
+use set::ImageFolder;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The format `imagefolder`.
+#[derive(Debug)]
+pub(super) struct ImageFolderFormat;
+
+impl Named for ImageFolderFormat {
+    fn name(&self) -> &'static str {
+        "imagefolder"
+    }
+}
+
+impl Format for ImageFolderFormat {
+    fn argument(&self) -> &'static str {
+        "<dir>"
+    }
+
+    fn dataset_name(&self, argument: &str) -> Result<String, DataError> {
+        Ok(name_of(argument))
+    }
+
+    fn availability(&self, argument: &str) -> Result<(), DataError> {
+        Layout::locate(Path::new(argument))?.class_folders()?;
+        Ok(())
+    }
+
+    fn open(&self, argument: &str) -> Result<Arc<dyn Dataset>, DataError> {
+        let layout = Layout::locate(Path::new(argument))?;
+        Ok(Arc::new(ImageFolder::open(name_of(argument), layout)?))
+    }
+}
+
+/// Returns the last component of a path, fit for the id of a case.
+fn name_of(argument: &str) -> String {
+    let last = Path::new(argument).file_name().unwrap_or_default();
+    let fit = |c: char| match c {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' | '-' => c,
+        _ => '-',
+    };
+    let name: String = last.to_string_lossy().chars().map(fit).collect();
+    if name.contains(|c: char| c.is_ascii_alphanumeric()) {
+        name
+    } else {
+        "imagefolder".to_owned()
+    }
+}
