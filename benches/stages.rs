@@ -1,4 +1,5 @@
-//! The stages of a case on the embedded ResNet-20: allocation, masks, one network forward, one step of reconstruction.
+//! Building every model, and the stages of a case on the embedded ResNet-20: allocation, masks, one network forward, one step of
+//! reconstruction.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
@@ -7,6 +8,7 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use ptsbench::allocate::{ALLOCATORS, Context, LayerWeights};
 use ptsbench::data::Split;
 use ptsbench::mask::{Mask, masks};
+use ptsbench::models;
 use ptsbench::pipeline::{Allow, Engine, Subject};
 use ptsbench::reconstruct::{Job, Link, Settings};
 use ptsbench::registry::{Named, Spec};
@@ -38,6 +40,15 @@ fn erk_masks(layers: &[LayerWeights]) -> Vec<Mask> {
         target: TARGET,
     };
     masks(layers, &allocator.allocate(context).unwrap()).unwrap()
+}
+
+fn build(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("build");
+    for name in models::names() {
+        let spec = Spec::plain(name);
+        group.bench_function(name, |bencher| bencher.iter(|| models::build(&spec)));
+    }
+    group.finish();
 }
 
 fn allocation(criterion: &mut Criterion) {
@@ -108,5 +119,5 @@ fn reconstruction(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(stages, allocation, forward, reconstruction);
+criterion_group!(stages, build, allocation, forward, reconstruction);
 criterion_main!(stages);

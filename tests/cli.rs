@@ -136,10 +136,17 @@ fn lists_have_their_documented_shape() {
         "prunable_layers",
         "blocks",
         "input",
+        "card",
     ];
     for field in fields {
         assert!(!models[0][field].is_null(), "{field}");
     }
+    let resnet18 = models.as_array().unwrap().iter();
+    let mut resnet18 = resnet18.filter(|model| model["name"] == "resnet18");
+    assert_eq!(
+        resnet18.next().unwrap()["card"].to_string(),
+        r#"{"source":"https://download.pytorch.org/models/resnet18-f37072fd.pth","license":"BSD-3-Clause","preprocessing":{"resize":256,"crop":224,"interpolation":"bilinear","mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225]}}"#
+    );
     let cases = json(&["list", "--suite", "default", "--format", "json"]);
     assert!(cases.as_array().unwrap().len() > 40);
     let absent = json(&[

@@ -5,13 +5,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use candle_core::{Device, Tensor};
-use ptsbench::graph::{BatchNormFolding, GRANULARITIES, Graph, Node, Param, Role, Weights};
-use ptsbench::models::{self, Model};
+use candle_core::{DType, Device, Tensor};
+use ptsbench::graph::{BatchNormFolding, GRANULARITIES, Graph, Node, Weights};
+use ptsbench::models::{self, Interpolation, Model};
+use ptsbench::pipeline::{Allow, Subject};
 use ptsbench::registry::{Named, Spec};
+use ptsbench::weights::{Checkpoint, write_safetensors};
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 use walkdir::WalkDir;
 
 #[derive(Deserialize)]
@@ -22,8 +25,12 @@ struct Reference {
 #[derive(Deserialize)]
 struct Peer {
     model: String,
+    /// Whose network it is. With a name after a colon, parameters have the names of that publisher's.
+    source: String,
     input: [usize; 4],
     classes: usize,
+    /// How the published checkpoint expects images; absent for another publisher's network.
+    preprocess: Option<Preprocess>,
     parameters: usize,
     /// Of convolutions and linear layers, for one image.
     macs: u64,
@@ -32,12 +39,25 @@ struct Peer {
     logits: Vec<Vec<f64>>,
 }
 
+#[derive(Debug, Deserialize, PartialEq)]
+struct Preprocess {
+    resize: usize,
+    crop: usize,
+    interpolation: Interpolation,
+    mean: Vec<f32>,
+    std: Vec<f32>,
+}
+
 impl Peer {
-    fn build(&self) -> Model {
+    fn spec(&self) -> Spec {
         let [_, channels, side, _] = self.input;
         let (name, classes) = (&self.model, self.classes);
         let spec = format!("{name}(in_chans={channels},num_classes={classes},img_size={side})");
-        models::build(&spec.parse().unwrap()).unwrap()
+        spec.parse().unwrap()
+    }
+
+    fn build(&self) -> Model {
+        models::build(&self.spec()).unwrap()
     }
 }
 
@@ -93,32 +113,35 @@ fn uniform(name: &str, count: usize) -> Vec<f64> {
     (0..count).map(element).collect()
 }
 
-fn parameter(param: &Param) -> Tensor {
-    let fan_in = param.numel() as f64 / param.shape[0] as f64;
-    let gain = match param.name.as_str() {
+fn parameter(name: &str, shape: &[usize]) -> Tensor {
+    let count: usize = shape.iter().product();
+    let fan_in = count as f64 / shape[0] as f64;
+    let gain = match name {
         name if name.contains(".0.block.") => 1.5,
-        name if name.contains(".block.") => 1.25,
+        name if name.contains(".block.") || name.ends_with(".conv_dw.weight") => 1.25,
         _ => 1.0,
     };
     let value = |u: f64| {
-        let v = match (param.role, param.name.rsplit('.').next().unwrap()) {
-            (_, "running_var") => 0.5 + u,
-            (Role::Weight, _) => (2.0 * u - 1.0) * (3.0 / fan_in).sqrt() * gain,
-            (_, "weight") => 0.5 + u,
-            _ => (2.0 * u - 1.0) * 0.1,
+        let signed = 2.0 * u - 1.0;
+        let v = match name {
+            name if name.ends_with("running_var") => 0.5 + u,
+            name if name.ends_with(".weight") && shape.len() > 1 => {
+                signed * (3.0 / fan_in).sqrt() * gain
+            }
+            name if name.ends_with(".weight") => 0.5 + u,
+            name if name.ends_with(".conv_expand.bias") => signed * 0.1 + 2.0,
+            _ => signed * 0.1,
         };
         v as f32
     };
-    let values: Vec<f32> = uniform(&param.name, param.numel())
-        .into_iter()
-        .map(value)
-        .collect();
-    Tensor::from_vec(values, param.shape.as_slice(), &Device::Cpu).unwrap()
+    let values: Vec<f32> = uniform(name, count).into_iter().map(value).collect();
+    Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
 }
 
 fn weights(graph: &Graph) -> Weights {
-    let tensors = graph.params().map(|(_, param)| parameter(param)).collect();
-    Weights::new(graph, tensors).unwrap()
+    let tensors = graph.params();
+    let tensors = tensors.map(|(_, param)| parameter(&param.name, &param.shape));
+    Weights::new(graph, tensors.collect()).unwrap()
 }
 
 fn input(shape: [usize; 4]) -> Tensor {
@@ -157,11 +180,69 @@ fn output_equals_the_peer(peer: &Peer) {
     assert_close(&format!("{} unfolded", peer.model), &found, &peer.logits);
 }
 
+/// Returns a checkpoint under the names and in the shapes of another publisher, which also holds what is not taken.
+fn tensors_of(peer: &Peer, publisher: &str) -> BTreeMap<String, Tensor> {
+    let graph = peer.build().graph;
+    let family = models::family_of(&peer.model).unwrap();
+    let others = family.other_names(&peer.spec(), &graph).unwrap();
+    let other = others.into_iter().find(|o| o.publisher == publisher);
+    let names = other.unwrap().names;
+    let layers: BTreeMap<String, Vec<usize>> = peer
+        .prunable
+        .iter()
+        .map(|layer| {
+            let (name, sizes) = layer.split_once(' ').unwrap();
+            let sizes = sizes.split('x').map(|size| size.parse().unwrap());
+            (format!("{name}.weight"), sizes.collect())
+        })
+        .collect();
+    for name in layers.keys() {
+        assert!(names.contains(name), "{}: {name}", peer.model);
+    }
+    let params = graph.params().zip(names).map(|((_, param), name)| {
+        let shape = layers.get(&name).unwrap_or(&param.shape);
+        let tensor = parameter(&name, shape);
+        (name, tensor)
+    });
+    let unused = family.unused().iter().chain(&["num_batches_tracked"]);
+    let unused = unused.map(|part| (format!("x.{part}"), parameter("x", &[1])));
+    params.chain(unused).collect()
+}
+
+fn saved(tensors: &BTreeMap<String, Tensor>) -> Arc<Checkpoint> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.safetensors");
+    let pairs = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor));
+    write_safetensors(&path, pairs, &BTreeMap::new()).unwrap();
+    Arc::new(Checkpoint::read(&path).unwrap())
+}
+
+fn output_under_other_names_equals_the_peer(peer: &Peer, publisher: &str) {
+    let tensors = tensors_of(peer, publisher);
+    let checkpoint = saved(&tensors);
+    let [_, channels, height, width] = peer.input;
+    let image = Some([channels, height, width]);
+    let spec = Spec::plain(&peer.model);
+    let subject = Subject::bind(&spec, checkpoint, image, Allow::Nothing, &Device::Cpu).unwrap();
+    let found = run(&subject.model.graph, &subject.weights, &input(peer.input));
+    assert_close(
+        &format!("{} {}", peer.model, peer.source),
+        &found,
+        &peer.logits,
+    );
+    let written = subject.checkpoint_of(&subject.folded).unwrap();
+    let written: BTreeMap<_, _> = written.iter().map(|(name, t)| (name, t.dims())).collect();
+    let original: BTreeMap<_, _> = tensors.iter().map(|(name, t)| (name, t.dims())).collect();
+    assert_eq!(written, original, "{} {}", peer.model, peer.source);
+}
+
 fn outputs_equal_the_peers(wanted: bool) {
     let peers = peers();
     for (peer, light) in peers.iter().zip(light(&peers)) {
-        if light == wanted {
-            output_equals_the_peer(peer);
+        match peer.source.split_once(':') {
+            _ if light != wanted => (),
+            Some((publisher, _)) => output_under_other_names_equals_the_peer(peer, publisher),
+            None => output_equals_the_peer(peer),
         }
     }
 }
@@ -182,6 +263,10 @@ fn sizes_and_layers_equal_the_peers() {
     for peer in peers() {
         let graph = peer.build().graph;
         assert_eq!(graph.parameter_count(), peer.parameters, "{}", peer.model);
+        // Another publisher may count its layers otherwise.
+        if peer.source.contains(':') {
+            continue;
+        }
         let macs: u64 = graph.prunable().map(|(_, node)| graph.macs_of(node)).sum();
         assert_eq!(macs, peer.macs, "{}", peer.model);
         let layer = |(id, node): (_, &Node)| {
@@ -196,12 +281,139 @@ fn sizes_and_layers_equal_the_peers() {
 }
 
 #[test]
+fn cards_equal_the_peers() {
+    for peer in peers() {
+        let Some(expected) = peer.preprocess else {
+            continue;
+        };
+        let card = models::build(&Spec::plain(&peer.model)).unwrap().card;
+        let found = Preprocess {
+            resize: card.preprocessing.resize,
+            crop: card.preprocessing.crop,
+            interpolation: card.preprocessing.interpolation,
+            mean: card.preprocessing.mean.to_vec(),
+            std: card.preprocessing.std.to_vec(),
+        };
+        assert_eq!(found, expected, "{}", peer.model);
+    }
+}
+
+#[test]
+fn models_take_images_as_their_cards_have_them() {
+    for name in models::names() {
+        let model = models::build(&Spec::plain(name)).unwrap();
+        let input = model.graph.value(model.graph.inputs()[0]);
+        let images = model.card.preprocessing;
+        let channels = images.mean.len();
+        assert_eq!(
+            input.shape.dims(),
+            [channels, images.crop, images.crop],
+            "{name}"
+        );
+        assert_eq!(images.std.len(), channels, "{name}");
+        assert!(images.resize >= images.crop, "{name}");
+        assert_eq!(
+            model.card.source.is_some(),
+            model.card.license.is_some(),
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn every_model_has_a_peer() {
     let covered: BTreeSet<String> = peers().into_iter().map(|peer| peer.model).collect();
     let lacking: Vec<&str> = models::names()
         .filter(|name| !covered.contains(*name))
         .collect();
     assert!(lacking.is_empty(), "no peer for {lacking:?}");
+}
+
+#[test]
+fn other_names_are_as_many_and_distinct() {
+    for name in models::names() {
+        let spec = Spec::plain(name);
+        let graph = models::build(&spec).unwrap().graph;
+        let family = models::family_of(name).unwrap();
+        for other in family.other_names(&spec, &graph).unwrap() {
+            let distinct: BTreeSet<&String> = other.names.iter().collect();
+            assert_eq!(
+                distinct.len(),
+                graph.params().len(),
+                "{name} {}",
+                other.publisher
+            );
+        }
+    }
+}
+
+#[test]
+fn other_names_are_those_of_the_files() {
+    let table = [
+        (
+            "densenet121",
+            0,
+            "features.denseblock4.denselayer16.norm.2.running_var",
+        ),
+        ("convnext_tiny", 0, "stages.3.downsample.1.weight"),
+        ("convnext_tiny", 0, "stages.2.blocks.8.gamma"),
+        ("swin_t", 0, "layers.1.downsample.reduction.weight"),
+        ("swin_t", 1, "layers.0.downsample.reduction.weight"),
+        (
+            "swin_t",
+            1,
+            "layers.3.blocks.1.attn.relative_position_bias_table",
+        ),
+        ("vgg16_bn", 0, "pre_logits.fc2.bias"),
+        (
+            "vit_base_patch16_224",
+            0,
+            "encoder.layers.encoder_layer_11.mlp.3.bias",
+        ),
+        (
+            "vit_base_patch16_224",
+            1,
+            "encoder.layers.encoder_layer_11.mlp.linear_2.bias",
+        ),
+        ("efficientnet_b4", 0, "blocks.6.1.se.conv_expand.bias"),
+        ("regnet_y_1_6gf", 0, "s3.b17.se.fc2.bias"),
+        ("mnasnet1_0", 0, "blocks.6.0.bn3.running_var"),
+    ];
+    for (model, index, name) in table {
+        let spec = Spec::plain(model);
+        let graph = models::build(&spec).unwrap().graph;
+        let family = models::family_of(model).unwrap();
+        let others = family.other_names(&spec, &graph).unwrap();
+        assert!(
+            others[index].names.iter().any(|n| n == name),
+            "{model}: {name}"
+        );
+    }
+}
+
+#[test]
+fn what_published_checkpoints_hold_besides_is_allowed() {
+    let swin = "swin_t(embed_dim=12,num_heads=[1,2,4,8],img_size=56)";
+    for (model, besides) in [
+        ("googlenet", "aux1.conv.conv.weight"),
+        ("googlenet", "aux2.fc2.bias"),
+        ("inception_v3", "AuxLogits.conv0.conv.weight"),
+        (swin, "features.1.0.attn.relative_position_index"),
+        (swin, "layers.0.blocks.1.attn_mask"),
+    ] {
+        let spec: Spec = model.parse().unwrap();
+        let graph = models::build(&spec).unwrap().graph;
+        let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
+        let params = graph.params();
+        let mut tensors: BTreeMap<String, Tensor> = params
+            .map(|(_, param)| (param.name.clone(), zeros(&param.shape)))
+            .collect();
+        for (name, allowed) in [(besides, true), ("other.weight", false)] {
+            tensors.insert(name.to_owned(), zeros(&[1]));
+            let bound = Subject::bind(&spec, saved(&tensors), None, Allow::Nothing, &Device::Cpu);
+            assert_eq!(bound.is_ok(), allowed, "{model}: {name}");
+        }
+    }
 }
 
 #[test]

@@ -1,20 +1,26 @@
 """The network architectures of the embedded checkpoints and of the parity fixtures.
 
-Four families, each written so that the names in ``state_dict()`` are those that users'
+Six families, each written so that the names in ``state_dict()`` are those that users'
 checkpoints carry:
 
-* CIFAR ResNets (He et al. 2016) with parameter-free "option A" shortcuts, named as in
-  Y. Idelbayev's ``pytorch_resnet_cifar10``;
+* CIFAR ResNets (He et al. 2016): with parameter-free "option A" shortcuts, named as in
+  Y. Idelbayev's ``pytorch_resnet_cifar10``, and with projections, "option B", named as in
+  chenyaofo's ``pytorch-cifar-models``;
 * MobileNet (Howard et al. 2017), named as in timm since 1.0;
 * MobileNetV2 (Sandler et al. 2018), named as in torchvision, with either the ImageNet strides or
   the usual CIFAR strides;
+* VGG (Simonyan and Zisserman 2015) and ShuffleNetV2 (Ma et al. 2018) for CIFAR, named as in
+  torchvision;
 * Vision Transformers (Dosovitskiy et al. 2021) with class-token pooling, named as in timm.
+
+Models called ``cifar10_*`` and ``cifar100_*`` are those of ``pytorch-cifar-models``.
 
 :func:`build` maps a model name to a network.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Callable, Dict, List, Sequence, Tuple
 
 import torch
@@ -71,6 +77,140 @@ class ResNet(nn.Module):
         x = functional.relu(self.bn1(self.conv1(x)))
         x = self.layer3(self.layer2(self.layer1(x)))
         return self.linear(x.mean(dim=(2, 3)))
+
+
+class ProjectionBlock(ResidualBlock):
+    """The same with option B: a 1x1 convolution where the number of planes changes."""
+
+    def __init__(self, inputs: int, planes: int, stride: int) -> None:
+        super().__init__(inputs, planes, stride)
+        if self.subsample:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(inputs, planes, 1, stride, bias=False), nn.BatchNorm2d(planes)
+            )
+
+    def shortcut(self, x: Tensor) -> Tensor:
+        """The identity or the projection."""
+        return self.downsample(x) if self.subsample else x
+
+
+class ProjectionResNet(nn.Module):
+    """A CIFAR ResNet with projections, whose head is called ``fc``."""
+
+    def __init__(self, blocks: int, channels: int, classes: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        for number, (inputs, planes) in enumerate([(16, 16), (16, 32), (32, 64)], start=1):
+            first = ProjectionBlock(inputs, planes, planes // inputs)
+            rest = [ProjectionBlock(planes, planes, 1) for _ in range(blocks - 1)]
+            setattr(self, f"layer{number}", nn.Sequential(first, *rest))
+        self.fc = nn.Linear(64, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of a batch of images."""
+        x = functional.relu(self.bn1(self.conv1(x)))
+        x = self.layer3(self.layer2(self.layer1(x)))
+        return self.fc(x.mean(dim=(2, 3)))
+
+
+# Convolutions in each stage of VGG (Table 1), by the number of layers.
+VGG_DEPTHS = {11: (1, 1, 2, 2, 2), 13: (2,) * 5, 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
+
+
+class SmallVgg(nn.Module):
+    """VGG with batch norms for images of 32 pixels, with 512 features in the classifier."""
+
+    def __init__(self, layers: int, channels: int, classes: int) -> None:
+        super().__init__()
+        features: List[nn.Module] = []
+        for depth, planes in zip(VGG_DEPTHS[layers], (64, 128, 256, 512, 512)):
+            for _ in range(depth):
+                features += [nn.Conv2d(channels, planes, 3, padding=1), nn.BatchNorm2d(planes)]
+                features.append(nn.ReLU())
+                channels = planes
+            features.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*features)
+        hidden = [nn.Linear(512, 512), nn.ReLU(), nn.Dropout()]
+        more = [nn.Linear(512, 512), nn.ReLU(), nn.Dropout()]
+        self.classifier = nn.Sequential(*hidden, *more, nn.Linear(512, classes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of a batch of images."""
+        return self.classifier(self.features(x).flatten(1))
+
+
+class ShuffleBlock(nn.Module):
+    """A unit of ShuffleNetV2 (Figure 3 c and d), which halves the image where ``stride`` is 2."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        half = outputs // 2
+        self.halves = stride == 2
+        taken = inputs if self.halves else half
+        if self.halves:
+            self.branch1 = nn.Sequential(
+                nn.Conv2d(inputs, inputs, 3, 2, 1, groups=inputs, bias=False),
+                nn.BatchNorm2d(inputs),
+                nn.Conv2d(inputs, half, 1, bias=False),
+                nn.BatchNorm2d(half),
+                nn.ReLU(),
+            )
+        self.branch2 = nn.Sequential(
+            nn.Conv2d(taken, half, 1, bias=False),
+            nn.BatchNorm2d(half),
+            nn.ReLU(),
+            nn.Conv2d(half, half, 3, stride, 1, groups=half, bias=False),
+            nn.BatchNorm2d(half),
+            nn.Conv2d(half, half, 1, bias=False),
+            nn.BatchNorm2d(half),
+            nn.ReLU(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Run the unit on a batch of feature maps."""
+        if self.halves:
+            left, right = self.branch1(x), self.branch2(x)
+        else:
+            left, right = x.chunk(2, dim=1)
+            right = self.branch2(right)
+        # Planes of both branches in turn.
+        return torch.stack([left, right], dim=2).flatten(1, 2)
+
+
+# Channels of each stage of ShuffleNetV2 and of its last convolution (Table 5), by width.
+SHUFFLE_WIDTHS = {
+    "0_5": (48, 96, 192, 1024),
+    "1_0": (116, 232, 464, 1024),
+    "1_5": (176, 352, 704, 1024),
+    "2_0": (244, 488, 976, 2048),
+}
+
+
+class SmallShuffleNet(nn.Module):
+    """ShuffleNetV2 with a stem that keeps the size of the image."""
+
+    def __init__(self, width: str, channels: int, classes: int) -> None:
+        super().__init__()
+        *stages, last = SHUFFLE_WIDTHS[width]
+        inputs = 24
+        self.conv1 = nn.Sequential(
+            nn.Conv2d(channels, inputs, 3, padding=1, bias=False), nn.BatchNorm2d(inputs), nn.ReLU()
+        )
+        for number, (outputs, repeats) in enumerate(zip(stages, (4, 8, 4)), start=2):
+            rest = [ShuffleBlock(outputs, outputs, 1) for _ in range(repeats - 1)]
+            stage = nn.Sequential(ShuffleBlock(inputs, outputs, 2), *rest)
+            setattr(self, f"stage{number}", stage)
+            inputs = outputs
+        self.conv5 = nn.Sequential(
+            nn.Conv2d(inputs, last, 1, bias=False), nn.BatchNorm2d(last), nn.ReLU()
+        )
+        self.fc = nn.Linear(last, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of a batch of images."""
+        x = self.stage4(self.stage3(self.stage2(self.conv1(x))))
+        return self.fc(self.conv5(x).mean(dim=(2, 3)))
 
 
 class SeparableConvolution(nn.Module):
@@ -310,6 +450,22 @@ _BUILDERS: Dict[str, Callable[[int, int], nn.Module]] = {
         28, 4, 64, 6, 4, channels, classes
     ),
 }
+
+
+
+def _small_models() -> Dict[str, Callable[[int, int], nn.Module]]:
+    """The networks of ``pytorch-cifar-models``, whose names do not say for how many classes."""
+    widths = {"0_5": 0.5, "0_75": 0.75, "1_0": 1.0, "1_4": 1.4}
+    return {
+        **{f"resnet{6 * n + 2}": partial(ProjectionResNet, n) for n in (3, 5, 7, 9)},
+        **{f"vgg{layers}_bn": partial(SmallVgg, layers) for layers in VGG_DEPTHS},
+        **{f"mobilenetv2_x{w}": partial(MobileNetV2, widths[w], True) for w in widths},
+        **{f"shufflenetv2_x{w}": partial(SmallShuffleNet, w) for w in SHUFFLE_WIDTHS},
+    }
+
+
+for _name, _builder in _small_models().items():
+    _BUILDERS[f"cifar10_{_name}"] = _BUILDERS[f"cifar100_{_name}"] = _builder
 
 MODEL_NAMES: Sequence[str] = tuple(_BUILDERS)
 

@@ -3,12 +3,15 @@
 use super::CliError;
 use super::output::{Format, write};
 use crate::graph::GRANULARITIES;
-use crate::models::{self, ModelError};
+use crate::models::{self, Card, ModelError, Preprocessing};
 use crate::registry::Spec;
 use clap::Args;
 use serde::Serialize;
 
 const AFTER_HELP: &str = "\
+Licences and sizes of images are those of the published checkpoint; the JSON form also says where it is, and the mean and
+standard deviation of its images.
+
 Example:
   ptsbench models --format json";
 
@@ -31,6 +34,7 @@ struct Line {
     prunable_layers: usize,
     blocks: usize,
     input: Vec<usize>,
+    card: Card,
 }
 
 impl Models {
@@ -54,17 +58,27 @@ fn line(name: &'static str) -> Result<Line, ModelError> {
         prunable_layers: graph.prunable().count(),
         blocks: blocks.units(graph).len(),
         input: input.map_or_else(Vec::new, |value| value.shape.dims().to_vec()),
+        card: model.card,
     })
 }
 
 fn text(lines: &[Line]) -> String {
     let heading = format!(
-        "{:24} {:14} {:16} {:>12} {:>14} {:>7} {:>7}  {}",
-        "name", "family", "task", "parameters", "macs", "layers", "blocks", "input"
+        "{:32} {:17} {:16} {:>12} {:>14} {:>7} {:>7}  {:14} {:18} {}",
+        "name",
+        "family",
+        "task",
+        "parameters",
+        "macs",
+        "layers",
+        "blocks",
+        "license",
+        "resize/crop",
+        "input"
     );
     let rows = lines.iter().map(|line| {
         format!(
-            "{:24} {:14} {:16} {:>12} {:>14} {:>7} {:>7}  {:?}",
+            "{:32} {:17} {:16} {:>12} {:>14} {:>7} {:>7}  {:14} {:18} {:?}",
             line.name,
             line.family,
             line.task,
@@ -72,6 +86,8 @@ fn text(lines: &[Line]) -> String {
             line.macs,
             line.prunable_layers,
             line.blocks,
+            line.card.license.unwrap_or("-").replace(' ', "-"),
+            images(&line.card.preprocessing),
             line.input
         )
     });
@@ -79,4 +95,15 @@ fn text(lines: &[Line]) -> String {
         .chain(rows)
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+/// Writes how images are expected as one word.
+fn images(expected: &Preprocessing) -> String {
+    let Preprocessing {
+        resize,
+        crop,
+        interpolation,
+        ..
+    } = expected;
+    format!("{resize}/{crop}/{interpolation}")
 }

@@ -1,16 +1,46 @@
-//! What is known of the published checkpoints of a model.
+//! What is known of the published checkpoint of a model.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use std::fmt;
 
-/// Where a model's published checkpoint comes from, and how it expects its images.
+/// Where a model's published checkpoint is, and how it expects its images.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Card {
-    /// Who publishes it, or where: a repository of the hub as `hf:<owner>/<repo>`, which `--weights` takes, or a name.
-    pub source: &'static str,
+    /// Where the checkpoint is; nothing where nobody publishes one.
+    pub source: Option<Origin>,
     /// Its licence, as in the SPDX list.
-    pub license: &'static str,
-    /// How it expects images.
+    pub license: Option<&'static str>,
+    /// How it expects images. Where there is no checkpoint, what a training by the recipe of its siblings would have.
     pub preprocessing: Preprocessing,
+}
+
+/// A place of checkpoints, and the name of one there.
+///
+/// [`fmt::Display`] and JSON have it in full: what `--weights` takes, or a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// One of timm's repositories on the Hugging Face hub.
+    Timm(&'static str),
+    /// A file of torchvision's, without extension.
+    Torchvision(&'static str),
+    /// Any other, in full.
+    Other(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timm(repository) => write!(f, "hf:timm/{repository}"),
+            Self::Torchvision(file) => write!(f, "https://download.pytorch.org/models/{file}.pth"),
+            Self::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+impl Serialize for Origin {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// How images become inputs: the shorter side is resized, the middle is cut out, channels are normalised.
@@ -38,9 +68,18 @@ pub enum Interpolation {
     Bicubic,
 }
 
+impl fmt::Display for Interpolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bilinear => "bilinear",
+            Self::Bicubic => "bicubic",
+        })
+    }
+}
+
 impl Preprocessing {
     /// ImageNet's mean and standard deviation, 256 pixels of which 224 are cut out, bilinear: torchvision's of 2016.
-    pub(super) const IMAGENET: Self = Self {
+    const IMAGENET: Self = Self {
         resize: 256,
         crop: 224,
         interpolation: Interpolation::Bilinear,
@@ -48,18 +87,92 @@ impl Preprocessing {
         std: &[0.229, 0.224, 0.225],
     };
 
-    /// The same, scaled to `[-1, 1]` instead: the Inceptions and the models of Google's that followed.
-    pub(super) const INCEPTION: Self = Self {
-        mean: &[0.5, 0.5, 0.5],
-        std: &[0.5, 0.5, 0.5],
-        ..Self::IMAGENET
+    /// Mean and standard deviation of CIFAR-10 as its checkpoints usually have them, for images as they are.
+    const CIFAR10: Self = Self {
+        mean: &[0.4914, 0.4822, 0.4465],
+        std: &[0.2023, 0.1994, 0.201],
+        ..Self::IMAGENET.sized(32, 32)
     };
+
+    /// The same of CIFAR-100.
+    const CIFAR100: Self = Self {
+        mean: &[0.507, 0.4865, 0.4409],
+        std: &[0.2673, 0.2564, 0.2761],
+        ..Self::CIFAR10
+    };
+
+    const fn sized(self, resize: usize, crop: usize) -> Self {
+        Self {
+            resize,
+            crop,
+            ..self
+        }
+    }
+}
+
+impl Card {
+    /// Nobody's checkpoint.
+    pub(super) const UNPUBLISHED: Self = Self {
+        source: None,
+        license: None,
+        preprocessing: Preprocessing::IMAGENET,
+    };
+
+    /// The checkpoints of chenyaofo's `pytorch-cifar-models` for CIFAR-10.
+    pub(super) const CIFAR10: Self = Self {
+        source: Some(Origin::Other(
+            "https://github.com/chenyaofo/pytorch-cifar-models",
+        )),
+        license: Some("BSD-3-Clause"),
+        preprocessing: Preprocessing::CIFAR10,
+    };
+
+    /// The same for CIFAR-100.
+    pub(super) const CIFAR100: Self = Self {
+        preprocessing: Preprocessing::CIFAR100,
+        ..Self::CIFAR10
+    };
+
+    /// The first weights that torchvision had for a model (`IMAGENET1K_V1`), in the file called `file`.
+    pub(super) const fn torchvision(file: &'static str) -> Self {
+        Self {
+            source: Some(Origin::Torchvision(file)),
+            license: Some("BSD-3-Clause"),
+            preprocessing: Preprocessing::IMAGENET,
+        }
+    }
+
+    /// The weights that timm takes by default, in its repository called `repository`.
+    pub(super) const fn timm(repository: &'static str) -> Self {
+        Self {
+            source: Some(Origin::Timm(repository)),
+            license: Some("Apache-2.0"),
+            preprocessing: Preprocessing::IMAGENET,
+        }
+        .bicubic()
+    }
+
+    /// A checkpoint that is elsewhere, for images as `self` has them.
+    pub(super) const fn at(self, source: &'static str, license: &'static str) -> Self {
+        Self {
+            source: Some(Origin::Other(source)),
+            license: Some(license),
+            ..self
+        }
+    }
+
+    /// Sets the licence.
+    pub(super) const fn licensed(self, license: &'static str) -> Self {
+        Self {
+            license: Some(license),
+            ..self
+        }
+    }
 
     /// Sets the sides after resizing and cutting.
     pub(super) const fn sized(self, resize: usize, crop: usize) -> Self {
         Self {
-            resize,
-            crop,
+            preprocessing: self.preprocessing.sized(resize, crop),
             ..self
         }
     }
@@ -67,32 +180,28 @@ impl Preprocessing {
     /// Interpolates with cubics.
     pub(super) const fn bicubic(self) -> Self {
         Self {
-            interpolation: Interpolation::Bicubic,
+            preprocessing: Preprocessing {
+                interpolation: Interpolation::Bicubic,
+                ..self.preprocessing
+            },
             ..self
         }
     }
-}
 
-impl Card {
-    /// A checkpoint of torchvision's.
-    pub(super) const TORCHVISION: Self = Self {
-        source: "torchvision",
-        license: "BSD-3-Clause",
-        preprocessing: Preprocessing::IMAGENET,
-    };
-
-    /// A checkpoint of timm's.
-    pub(super) const TIMM: Self = Self {
-        source: "timm",
-        license: "Apache-2.0",
-        preprocessing: Preprocessing::IMAGENET.bicubic(),
-    };
-
-    /// Sets how images are expected.
-    pub(super) const fn with(self, preprocessing: Preprocessing) -> Self {
+    /// Sets mean and standard deviation.
+    pub(super) const fn normalised(self, mean: &'static [f32], std: &'static [f32]) -> Self {
         Self {
-            preprocessing,
+            preprocessing: Preprocessing {
+                mean,
+                std,
+                ..self.preprocessing
+            },
             ..self
         }
+    }
+
+    /// Scales pixels to `[-1, 1]`: the Inceptions and the models of Google's that followed.
+    pub(super) const fn inception(self) -> Self {
+        self.normalised(&[0.5; 3], &[0.5; 3])
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Names and parameter names are torchvision's, where the 1x1 convolutions of a block are linear layers on its pixels.
 
-use super::parts::{mlp, patch_embedding};
-use super::{Architecture, Card, Table, parts};
+use super::dialect::Dialect;
+use super::parts::{half, mlp, patch_embedding};
+use super::{Architecture, Card, Table, Variant, parts};
 use crate::graph::ops::{
     Add, Conv2d, GlobalAvgPool, LayerNorm, LayerNorm2d, LayerScale, PatchTokens, TokensToImage,
 };
@@ -37,16 +38,21 @@ pub(super) static FAMILY: Table<ConvNeXt> = Table {
     name: "convnext",
     summary: "ConvNeXts (Liu et al. 2022), names of torchvision",
     task: "classification",
-    card: Card::TORCHVISION,
     variants: &[
-        ("convnext_tiny", imagenet([3, 3, 9, 3], [96, 192, 384, 768])),
-        (
+        Variant::new(
+            "convnext_tiny",
+            imagenet([3, 3, 9, 3], [96, 192, 384, 768]),
+            Card::torchvision("convnext_tiny-983f1562").sized(236, 224),
+        ),
+        Variant::new(
             "convnext_small",
             imagenet([3, 3, 27, 3], [96, 192, 384, 768]),
+            Card::torchvision("convnext_small-0c510722").sized(230, 224),
         ),
-        (
+        Variant::new(
             "convnext_base",
             imagenet([3, 3, 27, 3], [128, 256, 512, 1024]),
+            Card::torchvision("convnext_base-6075fbad").sized(232, 224),
         ),
     ],
 };
@@ -55,8 +61,9 @@ pub(super) static FAMILY: Table<ConvNeXt> = Table {
 const EPS: f64 = 1e-6;
 
 impl Architecture for ConvNeXt {
-    const STEM: &'static str = "features.0.0.weight";
-    const HEAD: &'static str = "classifier.2.weight";
+    const STEMS: &'static [&'static str] = &["features.0.0.weight", "stem.0.weight"];
+    const HEADS: &'static [&'static str] = &["classifier.2.weight", "head.fc.weight"];
+    const DIALECTS: &'static [Dialect<Self>] = &[Dialect::renamed("timm", timm)];
 
     fn build(&self) -> Result<Graph, BuildError> {
         let mut builder = Builder::new();
@@ -115,4 +122,30 @@ fn block(
     };
     let x = builder.add(&format!("{name}.layer_scale"), scale, &[x])?;
     builder.add(&format!("{name}.add"), Add {}, &[x, input])
+}
+
+/// timm's names, of stages with a downsampling at the beginning of each but the first.
+fn timm(name: &str) -> String {
+    let parts: Vec<&str> = name.split('.').collect();
+    match parts[..] {
+        ["features", "0", layer, parameter] => format!("stem.{layer}.{parameter}"),
+        ["features", group, block, "layer_scale"] => {
+            format!("stages.{}.blocks.{block}.gamma", half(group))
+        }
+        ["features", group, layer, parameter] => {
+            format!("stages.{}.downsample.{layer}.{parameter}", half(group))
+        }
+        ["features", group, block, "block", layer, parameter] => {
+            let layer = match layer {
+                "0" => "conv_dw",
+                "2" => "norm",
+                "3" => "mlp.fc1",
+                _ => "mlp.fc2",
+            };
+            format!("stages.{}.blocks.{block}.{layer}.{parameter}", half(group))
+        }
+        ["classifier", "0", parameter] => format!("head.norm.{parameter}"),
+        ["classifier", _, parameter] => format!("head.fc.{parameter}"),
+        _ => name.to_owned(),
+    }
 }

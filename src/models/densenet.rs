@@ -1,10 +1,11 @@
 //! DenseNet (Huang et al. 2017), the variants with bottlenecks and compression (DenseNet-BC).
 //!
 //! Names and parameter names are torchvision's. The files of its published checkpoints say `denselayer1.norm.1.weight` for what the modules
-//! call `denselayer1.norm1.weight`, likewise for `conv`; torchvision renames them on loading.
+//! call `denselayer1.norm1.weight`, likewise for `conv`; both are read.
 
+use super::dialect::Dialect;
 use super::parts::norm;
-use super::{Architecture, Card, Table};
+use super::{Architecture, Card, Table, Variant};
 use crate::graph::ops::{Activation, AvgPool2d, Concat, Conv2d, GlobalAvgPool, Linear, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
@@ -42,18 +43,35 @@ pub(super) static FAMILY: Table<DenseNet> = Table {
     name: "densenet",
     summary: "DenseNet (Huang et al. 2017), names of torchvision",
     task: "classification",
-    card: Card::TORCHVISION,
     variants: &[
-        ("densenet121", imagenet([6, 12, 24, 16], 32)),
-        ("densenet161", imagenet([6, 12, 36, 24], 48)),
-        ("densenet169", imagenet([6, 12, 32, 32], 32)),
-        ("densenet201", imagenet([6, 12, 48, 32], 32)),
+        Variant::new(
+            "densenet121",
+            imagenet([6, 12, 24, 16], 32),
+            Card::torchvision("densenet121-a639ec97"),
+        ),
+        Variant::new(
+            "densenet161",
+            imagenet([6, 12, 36, 24], 48),
+            Card::torchvision("densenet161-8d451a50"),
+        ),
+        Variant::new(
+            "densenet169",
+            imagenet([6, 12, 32, 32], 32),
+            Card::torchvision("densenet169-b2777c0a"),
+        ),
+        Variant::new(
+            "densenet201",
+            imagenet([6, 12, 48, 32], 32),
+            Card::torchvision("densenet201-c1103571"),
+        ),
     ],
 };
 
 impl Architecture for DenseNet {
-    const STEM: &'static str = "features.conv0.weight";
-    const HEAD: &'static str = "classifier.weight";
+    const STEMS: &'static [&'static str] = &["features.conv0.weight"];
+    const HEADS: &'static [&'static str] = &["classifier.weight"];
+    const DIALECTS: &'static [Dialect<Self>] =
+        &[Dialect::renamed("torchvision's files", published)];
 
     fn build(&self) -> Result<Graph, BuildError> {
         let mut builder = Builder::new();
@@ -135,4 +153,16 @@ fn norm_relu(
     let channels = builder.shape(input).channels();
     let x = builder.add(norm_name, norm(channels), &[input])?;
     builder.add(relu_name, Activation::Relu, &[x])
+}
+
+/// The names in torchvision's files, which it renames on loading.
+fn published(name: &str) -> String {
+    let parts: Vec<&str> = name.split('.').collect();
+    match parts[..] {
+        [features, block, layer, module, parameter] => {
+            let (kind, number) = module.split_at(module.len() - 1);
+            format!("{features}.{block}.{layer}.{kind}.{number}.{parameter}")
+        }
+        _ => name.to_owned(),
+    }
 }

@@ -7,7 +7,7 @@
 use super::efficientnet::STAGES;
 use super::inverted::{Network, Stage};
 use super::parts::Style;
-use super::{Architecture, Card, Table};
+use super::{Architecture, Card, Table, Variant};
 use crate::graph::ops::Activation;
 use crate::graph::{BuildError, Graph};
 use serde::{Deserialize, Serialize};
@@ -36,28 +36,43 @@ const fn lite(channel_multiplier: f64, depth_multiplier: f64, img_size: usize) -
     }
 }
 
+/// timm has the network, but no weights for it.
+const UNTRAINED: Card = Card::UNPUBLISHED.bicubic();
+
 pub(super) static FAMILY: Table<EfficientNetLite> = Table {
     name: "efficientnet-lite",
     summary: "EfficientNet-Lite (Liu 2020), names of timm",
     task: "classification",
-    card: Card::TIMM,
     variants: &[
-        ("efficientnet_lite0", lite(1.0, 1.0, 224)),
-        ("efficientnet_lite1", lite(1.0, 1.1, 240)),
-        ("efficientnet_lite2", lite(1.1, 1.2, 260)),
-        (
+        Variant::new(
+            "efficientnet_lite0",
+            lite(1.0, 1.0, 224),
+            Card::timm("efficientnet_lite0.ra_in1k"),
+        ),
+        Variant::new(
+            "efficientnet_lite1",
+            lite(1.0, 1.1, 240),
+            UNTRAINED.sized(272, 240),
+        ),
+        Variant::new(
+            "efficientnet_lite2",
+            lite(1.1, 1.2, 260),
+            UNTRAINED.sized(292, 260),
+        ),
+        Variant::new(
             "tf_efficientnet_lite0",
             EfficientNetLite {
                 tf: true,
                 ..lite(1.0, 1.0, 224)
             },
+            Card::timm("tf_efficientnet_lite0.in1k").inception(),
         ),
     ],
 };
 
 impl Architecture for EfficientNetLite {
-    const STEM: &'static str = "conv_stem.weight";
-    const HEAD: &'static str = "classifier.weight";
+    const STEMS: &'static [&'static str] = &["conv_stem.weight"];
+    const HEADS: &'static [&'static str] = &["classifier.weight"];
 
     fn build(&self) -> Result<Graph, BuildError> {
         let plain = Style::new(Activation::Relu6);
@@ -79,6 +94,7 @@ impl Architecture for EfficientNetLite {
             style,
             stem: 32,
             stages: STAGES.into_iter().enumerate().map(deepened).collect(),
+            excitation: |_| None,
             head: 1280,
         };
         network.build([self.in_chans, self.img_size, self.num_classes])

@@ -1,11 +1,11 @@
 //! GoogLeNet, the first Inception (Szegedy et al. 2015), with batch norms.
 //!
 //! Names and parameter names are torchvision's, whose third branch has 3x3 convolutions where the paper has 5x5. Its published checkpoint
-//! also holds two auxiliary heads, `aux1.*` and `aux2.*`, which serve training alone and are no part of this network; its input has the mean
-//! and standard deviation 0.5 (`transform_input`), which is preprocessing.
+//! also holds two auxiliary heads, `aux1.*` and `aux2.*`, which serve training alone and are left out; its input has the mean and standard
+//! deviation 0.5 (`transform_input`), which is preprocessing.
 
 use super::parts::basic_conv;
-use super::{Architecture, Card, Table};
+use super::{Architecture, Card, Table, Variant};
 use crate::graph::ops::{Concat, Conv2d, GlobalAvgPool, Linear, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
@@ -23,14 +23,14 @@ pub(super) static FAMILY: Table<GoogLeNet> = Table {
     name: "googlenet",
     summary: "GoogLeNet with batch norms (Szegedy et al. 2015), names of torchvision",
     task: "classification",
-    card: Card::TORCHVISION,
-    variants: &[(
+    variants: &[Variant::new(
         "googlenet",
         GoogLeNet {
             in_chans: 3,
             num_classes: 1000,
             img_size: 224,
         },
+        Card::torchvision("googlenet-1378be20").inception(),
     )],
 };
 
@@ -54,8 +54,9 @@ const STAGES: [&[(&str, [usize; 6])]; 3] = [
 ];
 
 impl Architecture for GoogLeNet {
-    const STEM: &'static str = "conv1.conv.weight";
-    const HEAD: &'static str = "fc.weight";
+    const STEMS: &'static [&'static str] = &["conv1.conv.weight"];
+    const HEADS: &'static [&'static str] = &["fc.weight"];
+    const UNUSED: &'static [&'static str] = &["aux1", "aux2"];
 
     fn build(&self) -> Result<Graph, BuildError> {
         let mut builder = Builder::new();

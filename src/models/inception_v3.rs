@@ -1,10 +1,10 @@
 //! Inception v3 (Szegedy et al. 2016).
 //!
 //! Names and parameter names are torchvision's. Its published checkpoint also holds an auxiliary head, `AuxLogits.*`, which serves training
-//! alone and is no part of this network; its input has the mean and standard deviation 0.5 (`transform_input`), which is preprocessing.
+//! alone and is left out; its input has the mean and standard deviation 0.5 (`transform_input`), which is preprocessing.
 
 use super::parts::basic_conv;
-use super::{Architecture, Card, Table};
+use super::{Architecture, Card, Table, Variant};
 use crate::graph::ops::{AvgPool2d, Concat, Conv2d, GlobalAvgPool, Linear, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, Op, ValueId};
 use serde::{Deserialize, Serialize};
@@ -22,20 +22,23 @@ pub(super) static FAMILY: Table<InceptionV3> = Table {
     name: "inception-v3",
     summary: "Inception v3 (Szegedy et al. 2016), names of torchvision",
     task: "classification",
-    card: Card::TORCHVISION,
-    variants: &[(
+    variants: &[Variant::new(
         "inception_v3",
         InceptionV3 {
             in_chans: 3,
             num_classes: 1000,
             img_size: 299,
         },
+        Card::torchvision("inception_v3_google-0cc3c7bd")
+            .sized(342, 299)
+            .inception(),
     )],
 };
 
 impl Architecture for InceptionV3 {
-    const STEM: &'static str = "Conv2d_1a_3x3.conv.weight";
-    const HEAD: &'static str = "fc.weight";
+    const STEMS: &'static [&'static str] = &["Conv2d_1a_3x3.conv.weight"];
+    const HEADS: &'static [&'static str] = &["fc.weight"];
+    const UNUSED: &'static [&'static str] = &["AuxLogits"];
 
     fn build(&self) -> Result<Graph, BuildError> {
         let mut builder = Builder::new();

@@ -1,6 +1,6 @@
 //! Inverted residuals (Sandler et al. 2018): what MobileNetV2 and all that came of it are made of.
 
-use super::parts::{SqueezeExcitation, Style, classified, numbered, scaled};
+use super::parts::{SqueezeExcitation, Style, classified, excitation_names, numbered, scaled};
 use crate::graph::ops::{Add, Conv2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 
@@ -17,30 +17,40 @@ pub(super) enum Part {
     Project,
 }
 
-/// Names a part's convolution, batch norm and activation, given the name of its block and how many parts come before it.
-/// Squeeze and excitation takes the first name.
-pub(super) type Naming = fn(block: &str, part: Part, number: usize) -> [String; 3];
+/// How many parts of a block come before one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Before {
+    pub(super) parts: usize,
+    /// Of them, those that are layers: all but squeeze and excitation.
+    pub(super) layers: usize,
+}
+
+/// Names a part's convolution, batch norm and activation, given the name of its block and what comes before it. For squeeze and
+/// excitation, the names are those of the module and of its two convolutions.
+pub(super) type Naming = fn(block: &str, part: Part, before: Before) -> [String; 3];
 
 /// torchvision's names: each part is a module of `block`.
-pub(super) fn torchvision(block: &str, part: Part, number: usize) -> [String; 3] {
-    let module = format!("{block}.block.{number}");
+pub(super) fn torchvision(block: &str, part: Part, before: Before) -> [String; 3] {
+    let module = format!("{block}.block.{}", before.parts);
     match part {
-        Part::Excite => [module, String::new(), String::new()],
+        Part::Excite => excitation_names(module, ["fc1", "fc2"]),
         _ => numbered(&module, 0),
     }
 }
 
 /// timm's names. A block without expansion is a depthwise separable convolution there.
-pub(super) fn timm(block: &str, part: Part, number: usize) -> [String; 3] {
-    let conv = match (part, number) {
+pub(super) fn timm(block: &str, part: Part, before: Before) -> [String; 3] {
+    let conv = match (part, before.layers) {
+        (Part::Excite, _) => {
+            return excitation_names(format!("{block}.se"), ["conv_reduce", "conv_expand"]);
+        }
         (Part::Expand, _) | (Part::Project, 1) => "conv_pw",
         (Part::Depthwise, _) => "conv_dw",
-        (Part::Excite, _) => "se",
         (Part::Project, _) => "conv_pwl",
     };
     timm_names(
         &format!("{block}.{conv}"),
-        &format!("{block}.bn{}", number + 1),
+        &format!("{block}.bn{}", before.layers + 1),
     )
 }
 
@@ -73,10 +83,12 @@ impl InvertedResidual {
         input: ValueId,
     ) -> Result<ValueId, BuildError> {
         let (channels, hidden, style) = (builder.shape(input).channels(), self.hidden, self.style);
-        let mut parts = 0;
+        let mut before = Before::default();
         let mut names = |part| {
-            parts += 1;
-            (self.naming)(name, part, parts - 1)
+            let names = (self.naming)(name, part, before);
+            before.parts += 1;
+            before.layers += usize::from(part != Part::Excite);
+            names
         };
         let mut x = input;
         if hidden != channels {
@@ -88,7 +100,7 @@ impl InvertedResidual {
             .groups(hidden);
         x = style.layer(builder, &names(Part::Depthwise), depthwise, x)?;
         if let Some(excitation) = self.excitation {
-            x = excitation.add(builder, &names(Part::Excite)[0], x)?;
+            x = excitation.add(builder, &names(Part::Excite), x)?;
         }
         let project = Conv2d::same(hidden, self.width, 1);
         x = style.linear(builder, &names(Part::Project), project, x)?;
@@ -173,6 +185,8 @@ pub(super) struct Network {
     /// The channels of the stem.
     pub(super) stem: usize,
     pub(super) stages: Vec<Stage>,
+    /// Squeeze and excitation of a block into which so many channels come.
+    pub(super) excitation: fn(usize) -> Option<SqueezeExcitation>,
     /// The channels of the last convolution.
     pub(super) head: usize,
 }
@@ -190,7 +204,7 @@ impl Network {
         let mut x = style.layer(&mut builder, &timm_names("conv_stem", "bn1"), stem, input)?;
         for (number, stage) in self.stages.iter().enumerate() {
             let name = |repeat| format!("blocks.{number}.{repeat}");
-            x = stage.add(&mut builder, (style, timm), name, |_| None, x)?;
+            x = stage.add(&mut builder, (style, timm), name, self.excitation, x)?;
         }
         let last = Conv2d::same(builder.shape(x).channels(), self.head, 1);
         let x = style.layer(&mut builder, &timm_names("conv_head", "bn2"), last, x)?;

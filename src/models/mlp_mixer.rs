@@ -3,7 +3,7 @@
 //! Names and parameter names are timm's.
 
 use super::parts::{linear, mlp, patch_embedding};
-use super::{Architecture, Card, Preprocessing, Table};
+use super::{Architecture, Card, Table, Variant};
 use crate::graph::ops::{Add, LayerNorm, PatchTokens, TokenMean, TransposeTokens};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
@@ -34,22 +34,28 @@ const fn imagenet(patch_size: usize, num_blocks: usize, embed_dim: usize) -> Mlp
     }
 }
 
+/// timm has the network, but no weights for it.
+const UNTRAINED: Card = Card::UNPUBLISHED.bicubic().inception();
+
 pub(super) static FAMILY: Table<MlpMixer> = Table {
     name: "mlp-mixer",
     summary: "MLP-Mixers (Tolstikhin et al. 2021), names of timm",
     task: "classification",
-    card: Card::TIMM.with(Preprocessing::INCEPTION.bicubic()),
     variants: &[
-        ("mixer_s32_224", imagenet(32, 8, 512)),
-        ("mixer_s16_224", imagenet(16, 8, 512)),
-        ("mixer_b32_224", imagenet(32, 12, 768)),
-        ("mixer_b16_224", imagenet(16, 12, 768)),
+        Variant::new("mixer_s32_224", imagenet(32, 8, 512), UNTRAINED),
+        Variant::new("mixer_s16_224", imagenet(16, 8, 512), UNTRAINED),
+        Variant::new("mixer_b32_224", imagenet(32, 12, 768), UNTRAINED),
+        Variant::new(
+            "mixer_b16_224",
+            imagenet(16, 12, 768),
+            Card::timm("mixer_b16_224.goog_in21k_ft_in1k").inception(),
+        ),
     ],
 };
 
 impl Architecture for MlpMixer {
-    const STEM: &'static str = "stem.proj.weight";
-    const HEAD: &'static str = "head.weight";
+    const STEMS: &'static [&'static str] = &["stem.proj.weight"];
+    const HEADS: &'static [&'static str] = &["head.weight"];
 
     fn build(&self) -> Result<Graph, BuildError> {
         let mut builder = Builder::new();

@@ -2,9 +2,10 @@
 //!
 //! Names and parameter names are torchvision's.
 
-use super::inverted::{Naming, Part, Stage};
+use super::dialect::Dialect;
+use super::inverted::{Before, Naming, Network, Part, Stage};
 use super::parts::{Style, classified, numbered, scaled};
-use super::{Architecture, Card, Table};
+use super::{Architecture, Card, Table, Variant};
 use crate::graph::ops::{Activation, Conv2d};
 use crate::graph::{BuildError, Builder, Graph};
 use serde::{Deserialize, Serialize};
@@ -32,8 +33,18 @@ pub(super) static FAMILY: Table<MnasNet> = Table {
     name: "mnasnet",
     summary: "MnasNet-B1 (Tan et al. 2019), names of torchvision",
     task: "classification",
-    card: Card::TORCHVISION,
-    variants: &[("mnasnet0_5", widened(0.5)), ("mnasnet1_0", widened(1.0))],
+    variants: &[
+        Variant::new(
+            "mnasnet0_5",
+            widened(0.5),
+            Card::torchvision("mnasnet0.5_top1_67.823-3ffadce67e"),
+        ),
+        Variant::new(
+            "mnasnet1_0",
+            widened(1.0),
+            Card::torchvision("mnasnet1.0_top1_73.512-f206786ef8"),
+        ),
+    ],
 };
 
 /// Expansion, channels, repeats, first stride and kernel of each stage after the separable convolution.
@@ -47,8 +58,9 @@ const STAGES: [Stage; 6] = [
 ];
 
 impl Architecture for MnasNet {
-    const STEM: &'static str = "layers.0.weight";
-    const HEAD: &'static str = "classifier.1.weight";
+    const STEMS: &'static [&'static str] = &["layers.0.weight", "conv_stem.weight"];
+    const HEADS: &'static [&'static str] = &["classifier.1.weight", "classifier.weight"];
+    const DIALECTS: &'static [Dialect<Self>] = &[Dialect::twin("timm", Self::timm)];
 
     fn build(&self) -> Result<Graph, BuildError> {
         let style = Style::new(Activation::Relu);
@@ -73,7 +85,25 @@ impl Architecture for MnasNet {
     }
 }
 
+impl MnasNet {
+    /// Builds the graph with timm's names, where the separable convolution is a stage of its own.
+    fn timm(&self) -> Result<Graph, BuildError> {
+        let separable = Stage::new([1, 16, 1, 1, 3]);
+        let stages = std::iter::once(separable).chain(STAGES);
+        let network = Network {
+            style: Style::new(Activation::Relu),
+            stem: scaled(32, self.channel_multiplier),
+            stages: stages
+                .map(|stage| stage.widened(self.channel_multiplier))
+                .collect(),
+            excitation: |_| None,
+            head: 1280,
+        };
+        network.build([self.in_chans, self.img_size, self.num_classes])
+    }
+}
+
 /// All layers of a block are modules in a row.
-fn block(block: &str, _part: Part, number: usize) -> [String; 3] {
-    numbered(&format!("{block}.layers"), 3 * number)
+fn block(block: &str, _part: Part, before: Before) -> [String; 3] {
+    numbered(&format!("{block}.layers"), 3 * before.parts)
 }

@@ -4,7 +4,7 @@
 
 use super::inverted::timm_names;
 use super::parts::{Style, classified, scaled};
-use super::{Architecture, Card, Table};
+use super::{Architecture, Card, Table, Variant};
 use crate::graph::ops::{Activation, Conv2d};
 use crate::graph::{BuildError, Builder, Graph};
 use serde::{Deserialize, Serialize};
@@ -23,8 +23,7 @@ pub(super) static FAMILY: Table<MobileNetV1> = Table {
     name: "mobilenetv1",
     summary: "MobileNet (Howard et al. 2017), names of timm",
     task: "classification",
-    card: Card::TIMM,
-    variants: &[(
+    variants: &[Variant::new(
         "mobilenetv1_100",
         MobileNetV1 {
             in_chans: 3,
@@ -32,6 +31,7 @@ pub(super) static FAMILY: Table<MobileNetV1> = Table {
             img_size: 224,
             channel_multiplier: 1.0,
         },
+        Card::timm("mobilenetv1_100.ra4_e3600_r224_in1k").inception(),
     )],
 };
 
@@ -45,8 +45,8 @@ const STAGES: [[usize; 3]; 5] = [
 ];
 
 impl Architecture for MobileNetV1 {
-    const STEM: &'static str = "conv_stem.weight";
-    const HEAD: &'static str = "classifier.weight";
+    const STEMS: &'static [&'static str] = &["conv_stem.weight"];
+    const HEADS: &'static [&'static str] = &["classifier.weight"];
 
     fn build(&self) -> Result<Graph, BuildError> {
         let style = Style::new(Activation::Relu6);

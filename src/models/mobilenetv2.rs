@@ -1,12 +1,14 @@
 //! MobileNetV2 (Sandler et al. 2018).
 //!
-//! `mobilenet_v2` is torchvision's network for 224 pixels; `mobilenetv2_x*` are the CIFAR variants of chenyaofo's
-//! `pytorch-cifar-models`, whose first two stages keep the size of the image. Parameter names are torchvision's in both.
+//! `mobilenet_v2` is torchvision's network for 224 pixels; `cifar10_mobilenetv2_x*` and `cifar100_mobilenetv2_x*` are the variants of
+//! chenyaofo's `pytorch-cifar-models`, whose first two stages keep the size of the image, and `mobilenetv2_x*` is short for the former.
+//! Parameter names are torchvision's in all.
 //! `mobilenetv2_050`, `_100` and `_140` are timm's networks of other widths, with timm's parameter names.
 
-use super::inverted::{Naming, Network, Part, Stage};
+use super::dialect::Dialect;
+use super::inverted::{Before, Naming, Network, Part, Stage};
 use super::parts::{Style, classified, numbered, scaled};
-use super::{Architecture, Card, Table};
+use super::{Architecture, Card, Table, Variant};
 use crate::graph::ops::{Activation, Conv2d};
 use crate::graph::{BuildError, Builder, Graph};
 use serde::{Deserialize, Serialize};
@@ -34,10 +36,10 @@ pub(super) struct Timm {
     channel_multiplier: f64,
 }
 
-const fn cifar(width_mult: f64) -> MobileNetV2 {
+const fn cifar(width_mult: f64, num_classes: usize) -> MobileNetV2 {
     MobileNetV2 {
         in_chans: 3,
-        num_classes: 10,
+        num_classes,
         img_size: 32,
         width_mult,
         small_input: true,
@@ -53,18 +55,24 @@ const fn timm(channel_multiplier: f64) -> Timm {
     }
 }
 
+/// The repository of the others has no such width.
+const UNTRAINED: Card = Card {
+    source: None,
+    license: None,
+    ..Card::CIFAR10
+};
+
 pub(super) static FAMILY: Table<MobileNetV2> = Table {
     name: "mobilenetv2",
-    summary: "MobileNetV2 (Sandler et al. 2018), names of torchvision; mobilenetv2_x* for small images",
+    summary: "MobileNetV2 (Sandler et al. 2018), names of torchvision; mobilenetv2_x* and cifar*_ for small images",
     task: "classification",
-    card: Card::TORCHVISION,
     variants: &[
-        ("mobilenetv2_x0_25", cifar(0.25)),
-        ("mobilenetv2_x0_5", cifar(0.5)),
-        ("mobilenetv2_x0_75", cifar(0.75)),
-        ("mobilenetv2_x1_0", cifar(1.0)),
-        ("mobilenetv2_x1_4", cifar(1.4)),
-        (
+        Variant::new("mobilenetv2_x0_25", cifar(0.25, 10), UNTRAINED),
+        Variant::new("mobilenetv2_x0_5", cifar(0.5, 10), Card::CIFAR10),
+        Variant::new("mobilenetv2_x0_75", cifar(0.75, 10), Card::CIFAR10),
+        Variant::new("mobilenetv2_x1_0", cifar(1.0, 10), Card::CIFAR10),
+        Variant::new("mobilenetv2_x1_4", cifar(1.4, 10), Card::CIFAR10),
+        Variant::new(
             "mobilenet_v2",
             MobileNetV2 {
                 in_chans: 3,
@@ -73,7 +81,20 @@ pub(super) static FAMILY: Table<MobileNetV2> = Table {
                 width_mult: 1.0,
                 small_input: false,
             },
+            Card::torchvision("mobilenet_v2-b0353104"),
         ),
+        Variant::new("cifar10_mobilenetv2_x0_5", cifar(0.5, 10), Card::CIFAR10),
+        Variant::new("cifar10_mobilenetv2_x0_75", cifar(0.75, 10), Card::CIFAR10),
+        Variant::new("cifar10_mobilenetv2_x1_0", cifar(1.0, 10), Card::CIFAR10),
+        Variant::new("cifar10_mobilenetv2_x1_4", cifar(1.4, 10), Card::CIFAR10),
+        Variant::new("cifar100_mobilenetv2_x0_5", cifar(0.5, 100), Card::CIFAR100),
+        Variant::new(
+            "cifar100_mobilenetv2_x0_75",
+            cifar(0.75, 100),
+            Card::CIFAR100,
+        ),
+        Variant::new("cifar100_mobilenetv2_x1_0", cifar(1.0, 100), Card::CIFAR100),
+        Variant::new("cifar100_mobilenetv2_x1_4", cifar(1.4, 100), Card::CIFAR100),
     ],
 };
 
@@ -81,11 +102,22 @@ pub(super) static TIMM: Table<Timm> = Table {
     name: "mobilenetv2-timm",
     summary: "MobileNetV2 (Sandler et al. 2018) in several widths, names of timm",
     task: "classification",
-    card: Card::TIMM,
     variants: &[
-        ("mobilenetv2_050", timm(0.5)),
-        ("mobilenetv2_100", timm(1.0)),
-        ("mobilenetv2_140", timm(1.4)),
+        Variant::new(
+            "mobilenetv2_050",
+            timm(0.5),
+            Card::timm("mobilenetv2_050.lamb_in1k"),
+        ),
+        Variant::new(
+            "mobilenetv2_100",
+            timm(1.0),
+            Card::timm("mobilenetv2_100.ra_in1k"),
+        ),
+        Variant::new(
+            "mobilenetv2_140",
+            timm(1.4),
+            Card::timm("mobilenetv2_140.ra_in1k"),
+        ),
     ],
 };
 
@@ -103,8 +135,10 @@ const STAGES: [Stage; 7] = [
 const STYLE: Style = Style::new(Activation::Relu6);
 
 impl Architecture for MobileNetV2 {
-    const STEM: &'static str = "features.0.0.weight";
-    const HEAD: &'static str = "classifier.1.weight";
+    const STEMS: &'static [&'static str] = &["features.0.0.weight", "conv_stem.weight"];
+    const HEADS: &'static [&'static str] = &["classifier.1.weight", "classifier.weight"];
+    const DIALECTS: &'static [Dialect<Self>] =
+        &[Dialect::twin("timm", |network| network.timm().build())];
 
     fn build(&self) -> Result<Graph, BuildError> {
         let mut builder = Builder::new();
@@ -135,6 +169,16 @@ impl Architecture for MobileNetV2 {
 }
 
 impl MobileNetV2 {
+    /// Returns what has the same parameters under timm's names. Strides have no part in that.
+    fn timm(&self) -> Timm {
+        Timm {
+            in_chans: self.in_chans,
+            num_classes: self.num_classes,
+            img_size: self.img_size,
+            channel_multiplier: self.width_mult,
+        }
+    }
+
     /// Small images are not halved before the third stage.
     fn stride(&self, stride: usize, stage: usize) -> usize {
         if self.small_input && stage < 2 {
@@ -146,17 +190,32 @@ impl MobileNetV2 {
 }
 
 /// torchvision's names here: each part is a module, but the projection's are two of the block.
-fn names(block: &str, part: Part, number: usize) -> [String; 3] {
+fn names(block: &str, part: Part, before: Before) -> [String; 3] {
     let container = format!("{block}.conv");
     match part {
-        Part::Project => numbered(&container, number),
-        _ => numbered(&format!("{container}.{number}"), 0),
+        Part::Project => numbered(&container, before.parts),
+        _ => numbered(&format!("{container}.{}", before.parts), 0),
+    }
+}
+
+impl Timm {
+    fn torchvision(&self) -> MobileNetV2 {
+        MobileNetV2 {
+            in_chans: self.in_chans,
+            num_classes: self.num_classes,
+            img_size: self.img_size,
+            width_mult: self.channel_multiplier,
+            small_input: false,
+        }
     }
 }
 
 impl Architecture for Timm {
-    const STEM: &'static str = "conv_stem.weight";
-    const HEAD: &'static str = "classifier.weight";
+    const STEMS: &'static [&'static str] = &["conv_stem.weight", "features.0.0.weight"];
+    const HEADS: &'static [&'static str] = &["classifier.weight", "classifier.1.weight"];
+    const DIALECTS: &'static [Dialect<Self>] = &[Dialect::twin("torchvision", |network| {
+        network.torchvision().build()
+    })];
 
     fn build(&self) -> Result<Graph, BuildError> {
         let width = self.channel_multiplier;
@@ -164,6 +223,7 @@ impl Architecture for Timm {
             style: STYLE,
             stem: scaled(32, width),
             stages: STAGES.map(|stage| stage.widened(width)).into(),
+            excitation: |_| None,
             head: scaled(1280, width.max(1.0)),
         };
         network.build([self.in_chans, self.img_size, self.num_classes])

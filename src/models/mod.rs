@@ -2,13 +2,18 @@
 //!
 //! # Adding a family
 //! Write `models/<family>.rs`: a struct whose fields are the architecture's parameters (named as in timm), an
-//! `Architecture` for it that builds the graph with the names of the published checkpoint, and a `Table` of its variants. Then
-//! add the table to [`FAMILIES`]. Nothing else in the program knows a model's name.
+//! `Architecture` for it that builds the graph with the names of the published checkpoint, and a `Table` of its variants, each with a
+//! [`Card`] that says where that checkpoint is and how it expects images. Then add the table to [`FAMILIES`]. Nothing else in the
+//! program knows a model's name.
+//!
+//! Where another publisher has the same function under other parameter names, the architecture lists a `Dialect`. A network that differs
+//! in no more than an epsilon is another function, and gets a table of its own.
 
 mod card;
 mod convnext;
 mod deit;
 mod densenet;
+mod dialect;
 mod efficientnet;
 mod efficientnet_lite;
 mod googlenet;
@@ -30,10 +35,12 @@ mod swin;
 mod vgg;
 mod vit;
 
-pub use card::{Card, Interpolation, Preprocessing};
+pub use card::{Card, Interpolation, Origin, Preprocessing};
+pub use dialect::OtherNames;
 
 use crate::graph::{BuildError, Graph};
-use crate::registry::{Named, Params, Registry, Spec, UnknownName};
+use crate::registry::{Named, Registry, Spec, UnknownName};
+use dialect::Dialect;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -53,6 +60,7 @@ pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
         &mobilenetv2::FAMILY,
         &mobilenetv2::TIMM,
         &mobilenetv3::FAMILY,
+        &mobilenetv3::TIMM,
         &regnet::FAMILY,
         &regnet::TIMM,
         &shufflenetv2::FAMILY,
@@ -69,10 +77,14 @@ pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
 
 /// A parametrised network: its fields are its parameters, among them `in_chans`, `num_classes` and `img_size`.
 trait Architecture: Serialize + DeserializeOwned + Clone + 'static {
-    /// The weight whose second dimension is the number of input channels.
-    const STEM: &'static str;
-    /// The weight whose first dimension is the number of classes.
-    const HEAD: &'static str;
+    /// The weight whose second dimension is the number of input channels, by all the names it may have.
+    const STEMS: &'static [&'static str];
+    /// The weight whose first dimension is the number of classes, by all the names it may have.
+    const HEADS: &'static [&'static str];
+    /// The names of other publishers.
+    const DIALECTS: &'static [Dialect<Self>] = &[];
+    /// Components of the names of tensors that published checkpoints hold besides: what serves training alone, or follows from the rest.
+    const UNUSED: &'static [&'static str] = &[];
 
     /// Builds the graph.
     ///
@@ -81,14 +93,31 @@ trait Architecture: Serialize + DeserializeOwned + Clone + 'static {
     fn build(&self) -> Result<Graph, BuildError>;
 }
 
-/// The variants of one family, with what their published checkpoints have in common.
+/// The variants of one family.
 #[derive(Debug)]
 struct Table<A: 'static> {
     name: &'static str,
     summary: &'static str,
     task: &'static str,
+    variants: &'static [Variant<A>],
+}
+
+/// A network of a family, and what is known of its checkpoint.
+#[derive(Debug)]
+struct Variant<A> {
+    name: &'static str,
+    architecture: A,
     card: Card,
-    variants: &'static [(&'static str, A)],
+}
+
+impl<A> Variant<A> {
+    const fn new(name: &'static str, architecture: A, card: Card) -> Self {
+        Self {
+            name,
+            architecture,
+            card,
+        }
+    }
 }
 
 /// A family of models, whatever its parameters.
@@ -111,8 +140,18 @@ pub trait Family: Sync {
     /// [`ModelError`] for parameters that the family does not have, or that do not go together.
     fn build(&self, spec: &Spec) -> Result<Model, ModelError>;
 
-    /// Returns the weights of the stem and of the head, from whose shapes `in_chans` and `num_classes` can be read.
-    fn ends(&self) -> [&'static str; 2];
+    /// Returns the names that other publishers give to the parameters of `graph`, which [`Self::build`] made of `spec`.
+    ///
+    /// # Errors
+    /// [`ModelError`] as in [`Self::build`].
+    fn other_names(&self, spec: &Spec, graph: &Graph) -> Result<Vec<OtherNames>, ModelError>;
+
+    /// Returns the weights of the stem and of the head, from whose shapes `in_chans` and `num_classes` can be read, each by all the
+    /// names it may have.
+    fn ends(&self) -> [&'static [&'static str]; 2];
+
+    /// Returns components of the names of tensors that published checkpoints hold but the network does not take.
+    fn unused(&self) -> &'static [&'static str];
 }
 
 impl Named for &'static dyn Family {
@@ -135,43 +174,67 @@ impl<A: Architecture + Sync> Family for Table<A> {
     }
 
     fn variants(&self) -> Vec<&'static str> {
-        self.variants.iter().map(|(name, _)| *name).collect()
+        self.variants.iter().map(|variant| variant.name).collect()
     }
 
     fn build(&self, spec: &Spec) -> Result<Model, ModelError> {
-        let (name, base) = self
-            .variants
-            .iter()
-            .find(|(name, _)| *name == spec.name)
-            .ok_or_else(|| UnknownName::new("model", &spec.name, self.variants()))?;
-        let architecture = overridden(base, &spec.params).map_err(|source| ModelError::Params {
-            spec: spec.to_string(),
-            source,
-        })?;
+        let variant = self.variant(&spec.name)?;
+        let architecture = variant.overridden(spec)?;
         let graph = architecture.build().map_err(|source| ModelError::Build {
             spec: spec.to_string(),
             source,
         })?;
         Ok(Model {
-            name,
+            name: variant.name,
             family: self.name,
             task: self.task,
-            card: self.card,
+            card: variant.card,
             graph,
         })
     }
 
-    fn ends(&self) -> [&'static str; 2] {
-        [A::STEM, A::HEAD]
+    fn other_names(&self, spec: &Spec, graph: &Graph) -> Result<Vec<OtherNames>, ModelError> {
+        let architecture = self.variant(&spec.name)?.overridden(spec)?;
+        let names = |dialect: &Dialect<A>| dialect.names(&architecture, graph);
+        let names: Result<_, _> = A::DIALECTS.iter().map(names).collect();
+        names.map_err(|source| ModelError::Build {
+            spec: spec.to_string(),
+            source,
+        })
+    }
+
+    fn ends(&self) -> [&'static [&'static str]; 2] {
+        [A::STEMS, A::HEADS]
+    }
+
+    fn unused(&self) -> &'static [&'static str] {
+        A::UNUSED
     }
 }
 
-fn overridden<A: Architecture>(base: &A, params: &Params) -> Result<A, serde_json::Error> {
-    let mut value = serde_json::to_value(base)?;
-    if let Some(fields) = value.as_object_mut() {
-        fields.extend(params.clone());
+impl<A: Architecture> Table<A> {
+    fn variant(&self, name: &str) -> Result<&Variant<A>, UnknownName> {
+        let found = self.variants.iter().find(|variant| variant.name == name);
+        let names = self.variants.iter().map(|variant| variant.name);
+        found.ok_or_else(|| UnknownName::new("model", name, names))
     }
-    serde_json::from_value(value)
+}
+
+impl<A: Architecture> Variant<A> {
+    /// Returns the architecture with the parameters that `spec` overrides.
+    fn overridden(&self, spec: &Spec) -> Result<A, ModelError> {
+        let merged = || {
+            let mut value = serde_json::to_value(&self.architecture)?;
+            if let Some(fields) = value.as_object_mut() {
+                fields.extend(spec.params.clone());
+            }
+            serde_json::from_value(value)
+        };
+        merged().map_err(|source| ModelError::Params {
+            spec: spec.to_string(),
+            source,
+        })
+    }
 }
 
 /// A network, without weights.
@@ -183,7 +246,7 @@ pub struct Model {
     pub family: &'static str,
     /// The name of the task that it serves.
     pub task: &'static str,
-    /// What is known of its published checkpoints.
+    /// What is known of its published checkpoint.
     pub card: Card,
     /// The network.
     pub graph: Graph,

@@ -128,26 +128,32 @@ pub(super) struct SqueezeExcitation {
 }
 
 impl SqueezeExcitation {
-    /// Adds it, with torchvision's names for what is in the module `name`.
+    /// Adds it, with the names of the module and of the two convolutions in it.
     pub(super) fn add(
         &self,
         builder: &mut Builder,
-        name: &str,
+        [module, reduce, expand]: &[String; 3],
         input: ValueId,
     ) -> Result<ValueId, BuildError> {
-        let part = |suffix: &str| format!("{name}.{suffix}");
+        let part = |suffix: &str| format!("{module}.{suffix}");
         let channels = builder.shape(input).channels();
         let biased = |from, to| Conv2d {
             bias: true,
             ..Conv2d::same(from, to, 1)
         };
         let x = builder.add(&part("avgpool"), Squeeze {}, &[input])?;
-        let x = builder.add(&part("fc1"), biased(channels, self.squeezed), &[x])?;
+        let x = builder.add(reduce, biased(channels, self.squeezed), &[x])?;
         let x = builder.add(&part("activation"), self.activation, &[x])?;
-        let x = builder.add(&part("fc2"), biased(self.squeezed, channels), &[x])?;
+        let x = builder.add(expand, biased(self.squeezed, channels), &[x])?;
         let x = builder.add(&part("scale_activation"), self.gate, &[x])?;
         builder.add(&part("scale"), Scale {}, &[input, x])
     }
+}
+
+/// Returns the names of a module of squeeze and excitation and of its two convolutions.
+pub(super) fn excitation_names(module: String, [reduce, expand]: [&str; 2]) -> [String; 3] {
+    let [reduce, expand] = [reduce, expand].map(|part| format!("{module}.{part}"));
+    [module, reduce, expand]
 }
 
 /// Adds the mean over all pixels and a linear layer called `name`, and ends the graph.
@@ -224,4 +230,9 @@ pub(super) fn basic_conv(
     let x = builder.add(&format!("{name}.conv"), conv, &[input])?;
     let x = builder.add(&format!("{name}.bn"), norm, &[x])?;
     builder.add(&format!("{name}.relu"), Activation::Relu, &[x])
+}
+
+/// Returns the stage of a group of torchvision's, where every second group is what lies between two stages.
+pub(super) fn half(group: &str) -> usize {
+    group.parse::<usize>().map_or(0, |number| number / 2)
 }

@@ -3,7 +3,7 @@
 //! Names and parameter names are those of timm from 0.9 on, whose `MetaFormer` renamed the parameters of the authors' checkpoints.
 
 use super::parts::linear;
-use super::{Architecture, Card, Table};
+use super::{Architecture, Card, Table, Variant};
 use crate::graph::ops::{
     Activation, Add, Conv2d, GlobalAvgPool, GroupNorm, LayerNorm, LayerScale, PoolMixer,
 };
@@ -37,17 +37,28 @@ pub(super) static FAMILY: Table<PoolFormer> = Table {
     name: "poolformer",
     summary: "PoolFormers (Yu et al. 2022), names of timm",
     task: "classification",
-    card: Card::TIMM,
     variants: &[
-        ("poolformer_s12", small([2, 2, 6, 2])),
-        ("poolformer_s24", small([4, 4, 12, 4])),
-        ("poolformer_s36", small([6, 6, 18, 6])),
+        Variant::new(
+            "poolformer_s12",
+            small([2, 2, 6, 2]),
+            Card::timm("poolformer_s12.sail_in1k").sized(248, 224),
+        ),
+        Variant::new(
+            "poolformer_s24",
+            small([4, 4, 12, 4]),
+            Card::timm("poolformer_s24.sail_in1k").sized(248, 224),
+        ),
+        Variant::new(
+            "poolformer_s36",
+            small([6, 6, 18, 6]),
+            Card::timm("poolformer_s36.sail_in1k").sized(248, 224),
+        ),
     ],
 };
 
 impl Architecture for PoolFormer {
-    const STEM: &'static str = "stem.conv.weight";
-    const HEAD: &'static str = "head.fc.weight";
+    const STEMS: &'static [&'static str] = &["stem.conv.weight"];
+    const HEADS: &'static [&'static str] = &["head.fc.weight"];
 
     fn build(&self) -> Result<Graph, BuildError> {
         let mut builder = Builder::new();

@@ -2,8 +2,9 @@
 //!
 //! Names and parameter names are torchvision's; for the smallest two, which torchvision lacks, timm's.
 
-use super::parts::{SqueezeExcitation, Style, classified, numbered};
-use super::{Architecture, Card, Table};
+use super::dialect::Dialect;
+use super::parts::{SqueezeExcitation, Style, classified, excitation_names, numbered};
+use super::{Architecture, Card, Table, Variant};
 use crate::graph::ops::{Activation, Add, Conv2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
@@ -59,16 +60,47 @@ pub(super) static FAMILY: Table<RegNet> = Table {
     name: "regnet",
     summary: "RegNetX and RegNetY (Radosavovic et al. 2020), names of torchvision",
     task: "classification",
-    card: Card::TORCHVISION,
     variants: &[
-        ("regnet_x_400mf", x(22, 24, [24.48, 2.54], 16)),
-        ("regnet_x_800mf", x(16, 56, [35.73, 2.28], 16)),
-        ("regnet_x_1_6gf", x(18, 80, [34.01, 2.25], 24)),
-        ("regnet_x_3_2gf", x(25, 88, [26.31, 2.25], 48)),
-        ("regnet_y_400mf", y(16, 48, [27.89, 2.09], 8)),
-        ("regnet_y_800mf", y(14, 56, [38.84, 2.4], 16)),
-        ("regnet_y_1_6gf", y(27, 48, [20.71, 2.65], 24)),
-        ("regnet_y_3_2gf", y(21, 80, [42.63, 2.66], 24)),
+        Variant::new(
+            "regnet_x_400mf",
+            x(22, 24, [24.48, 2.54], 16),
+            Card::torchvision("regnet_x_400mf-adf1edd5"),
+        ),
+        Variant::new(
+            "regnet_x_800mf",
+            x(16, 56, [35.73, 2.28], 16),
+            Card::torchvision("regnet_x_800mf-ad17e45c"),
+        ),
+        Variant::new(
+            "regnet_x_1_6gf",
+            x(18, 80, [34.01, 2.25], 24),
+            Card::torchvision("regnet_x_1_6gf-e3633e7f"),
+        ),
+        Variant::new(
+            "regnet_x_3_2gf",
+            x(25, 88, [26.31, 2.25], 48),
+            Card::torchvision("regnet_x_3_2gf-f342aeae"),
+        ),
+        Variant::new(
+            "regnet_y_400mf",
+            y(16, 48, [27.89, 2.09], 8),
+            Card::torchvision("regnet_y_400mf-c65dace8"),
+        ),
+        Variant::new(
+            "regnet_y_800mf",
+            y(14, 56, [38.84, 2.4], 16),
+            Card::torchvision("regnet_y_800mf-1b27b58c"),
+        ),
+        Variant::new(
+            "regnet_y_1_6gf",
+            y(27, 48, [20.71, 2.65], 24),
+            Card::torchvision("regnet_y_1_6gf-b11a554e"),
+        ),
+        Variant::new(
+            "regnet_y_3_2gf",
+            y(21, 80, [42.63, 2.66], 24),
+            Card::torchvision("regnet_y_3_2gf-b5a9779c"),
+        ),
     ],
 };
 
@@ -76,10 +108,17 @@ pub(super) static TIMM: Table<Timm> = Table {
     name: "regnet-timm",
     summary: "RegNetX and RegNetY (Radosavovic et al. 2020) of 200 MF, names of timm",
     task: "classification",
-    card: Card::TIMM,
     variants: &[
-        ("regnetx_002", Timm(x(13, 24, [36.44, 2.49], 8))),
-        ("regnety_002", Timm(y(13, 24, [36.44, 2.49], 8))),
+        Variant::new(
+            "regnetx_002",
+            Timm(x(13, 24, [36.44, 2.49], 8)),
+            Card::timm("regnetx_002.pycls_in1k").licensed("MIT"),
+        ),
+        Variant::new(
+            "regnety_002",
+            Timm(y(13, 24, [36.44, 2.49], 8)),
+            Card::timm("regnety_002.pycls_in1k").licensed("MIT"),
+        ),
     ],
 };
 
@@ -128,8 +167,10 @@ const TIMM_NAMES: Names = Names {
 };
 
 impl Architecture for RegNet {
-    const STEM: &'static str = "stem.0.weight";
-    const HEAD: &'static str = "fc.weight";
+    const STEMS: &'static [&'static str] = &["stem.0.weight", "stem.conv.weight"];
+    const HEADS: &'static [&'static str] = &["fc.weight", "head.fc.weight"];
+    const DIALECTS: &'static [Dialect<Self>] =
+        &[Dialect::twin("timm", |network| network.named(&TIMM_NAMES))];
 
     fn build(&self) -> Result<Graph, BuildError> {
         self.named(&TORCHVISION)
@@ -137,8 +178,8 @@ impl Architecture for RegNet {
 }
 
 impl Architecture for Timm {
-    const STEM: &'static str = "stem.conv.weight";
-    const HEAD: &'static str = "head.fc.weight";
+    const STEMS: &'static [&'static str] = &["stem.conv.weight"];
+    const HEADS: &'static [&'static str] = &["head.fc.weight"];
 
     fn build(&self) -> Result<Graph, BuildError> {
         self.0.named(&TIMM_NAMES)
@@ -228,7 +269,8 @@ impl Bottleneck<'_> {
                 activation: Activation::Relu,
                 gate: Activation::Sigmoid,
             };
-            x = excitation.add(builder, &part(self.names.excitation), x)?;
+            let excited = excitation_names(part(self.names.excitation), ["fc1", "fc2"]);
+            x = excitation.add(builder, &excited, x)?;
         }
         let x = STYLE.linear(builder, &third, Conv2d::same(width, width, 1), x)?;
         let shortcut = if self.stride > 1 || channels != width {

@@ -3,7 +3,7 @@
 //! Names and parameter names are torchvision's; in a bottleneck the stride is on the 3x3 convolution, as there.
 
 use super::parts::conv_norm;
-use super::{Architecture, Card, Table};
+use super::{Architecture, Card, Table, Variant};
 use crate::graph::ops::{Activation, Add, Conv2d, GlobalAvgPool, Linear, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
@@ -50,22 +50,53 @@ pub(super) static FAMILY: Table<ResNet> = Table {
     name: "resnet",
     summary: "ResNets, wide ResNets and ResNeXts for ImageNet (He et al. 2016), names of torchvision",
     task: "classification",
-    card: Card::TORCHVISION,
     variants: &[
-        ("resnet18", plain([2, 2, 2, 2], false)),
-        ("resnet34", plain([3, 4, 6, 3], false)),
-        ("resnet50", plain([3, 4, 6, 3], true)),
-        ("resnet101", plain([3, 4, 23, 3], true)),
-        ("resnet152", plain([3, 8, 36, 3], true)),
-        ("wide_resnet50_2", grouped([3, 4, 6, 3], true, 1, 128)),
-        ("resnext50_32x4d", grouped([3, 4, 6, 3], true, 32, 4)),
-        ("resnext101_32x8d", grouped([3, 4, 23, 3], true, 32, 8)),
+        Variant::new(
+            "resnet18",
+            plain([2, 2, 2, 2], false),
+            Card::torchvision("resnet18-f37072fd"),
+        ),
+        Variant::new(
+            "resnet34",
+            plain([3, 4, 6, 3], false),
+            Card::torchvision("resnet34-b627a593"),
+        ),
+        Variant::new(
+            "resnet50",
+            plain([3, 4, 6, 3], true),
+            Card::torchvision("resnet50-0676ba61"),
+        ),
+        Variant::new(
+            "resnet101",
+            plain([3, 4, 23, 3], true),
+            Card::torchvision("resnet101-63fe2227"),
+        ),
+        Variant::new(
+            "resnet152",
+            plain([3, 8, 36, 3], true),
+            Card::torchvision("resnet152-394f9c45"),
+        ),
+        Variant::new(
+            "wide_resnet50_2",
+            grouped([3, 4, 6, 3], true, 1, 128),
+            Card::torchvision("wide_resnet50_2-95faca4d"),
+        ),
+        Variant::new(
+            "resnext50_32x4d",
+            grouped([3, 4, 6, 3], true, 32, 4),
+            Card::torchvision("resnext50_32x4d-7cdf4587"),
+        ),
+        Variant::new(
+            "resnext101_32x8d",
+            grouped([3, 4, 23, 3], true, 32, 8),
+            Card::torchvision("resnext101_32x8d-8ba56ff5"),
+        ),
     ],
 };
 
 impl Architecture for ResNet {
-    const STEM: &'static str = "conv1.weight";
-    const HEAD: &'static str = "fc.weight";
+    const STEMS: &'static [&'static str] = &["conv1.weight"];
+    const HEADS: &'static [&'static str] = &["fc.weight"];
 
     fn build(&self) -> Result<Graph, BuildError> {
         let mut builder = Builder::new();

@@ -1,9 +1,11 @@
-//! The CIFAR ResNets of He et al. 2016 (section 4.2) with option-A shortcuts.
+//! The CIFAR ResNets of He et al. 2016 (section 4.2).
 //!
-//! Names and parameter names are those of the checkpoints of Y. Idelbayev's `pytorch_resnet_cifar10`.
+//! `resnet20` and its siblings have option-A shortcuts, and the parameter names of the checkpoints of Y. Idelbayev's
+//! `pytorch_resnet_cifar10`; `cifar10_resnet20`, `cifar100_resnet20` and theirs have option-B shortcuts, and the names of
+//! chenyaofo's `pytorch-cifar-models`.
 
 use super::parts::conv_norm;
-use super::{Architecture, Card, Table};
+use super::{Architecture, Card, Table, Variant};
 use crate::graph::ops::{Activation, Add, Conv2d, GlobalAvgPool, Linear, OptionAShortcut};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,9 @@ pub(super) struct ResNetCifar {
     img_size: usize,
     /// Basic blocks in each stage.
     blocks: usize,
+    /// Whether a change of width takes a 1x1 convolution (option B) rather than planes of zeros (option A); the head is
+    /// called `fc` then rather than `linear`.
+    projection: bool,
 }
 
 const fn with_blocks(blocks: usize) -> ResNetCifar {
@@ -25,26 +30,50 @@ const fn with_blocks(blocks: usize) -> ResNetCifar {
         num_classes: 10,
         img_size: 32,
         blocks,
+        projection: false,
     }
 }
 
+const fn projecting(blocks: usize, num_classes: usize) -> ResNetCifar {
+    ResNetCifar {
+        num_classes,
+        projection: true,
+        ..with_blocks(blocks)
+    }
+}
+
+/// The checkpoints of `pytorch_resnet_cifar10`, which has ImageNet's mean and standard deviation.
+const IDELBAYEV: Card = Card::UNPUBLISHED
+    .at(
+        "https://github.com/akamaster/pytorch_resnet_cifar10",
+        "BSD-2-Clause",
+    )
+    .sized(32, 32);
+
 pub(super) static FAMILY: Table<ResNetCifar> = Table {
     name: "resnet-cifar",
-    summary: "CIFAR ResNets with parameter-free shortcuts (He et al. 2016), names of pytorch_resnet_cifar10",
+    summary: "CIFAR ResNets (He et al. 2016), names of pytorch_resnet_cifar10; cifar*_ of pytorch-cifar-models",
     task: "classification",
-    card: Card::TORCHVISION,
     variants: &[
-        ("resnet20", with_blocks(3)),
-        ("resnet32", with_blocks(5)),
-        ("resnet44", with_blocks(7)),
-        ("resnet56", with_blocks(9)),
-        ("resnet110", with_blocks(18)),
+        Variant::new("resnet20", with_blocks(3), IDELBAYEV),
+        Variant::new("resnet32", with_blocks(5), IDELBAYEV),
+        Variant::new("resnet44", with_blocks(7), IDELBAYEV),
+        Variant::new("resnet56", with_blocks(9), IDELBAYEV),
+        Variant::new("resnet110", with_blocks(18), IDELBAYEV),
+        Variant::new("cifar10_resnet20", projecting(3, 10), Card::CIFAR10),
+        Variant::new("cifar10_resnet32", projecting(5, 10), Card::CIFAR10),
+        Variant::new("cifar10_resnet44", projecting(7, 10), Card::CIFAR10),
+        Variant::new("cifar10_resnet56", projecting(9, 10), Card::CIFAR10),
+        Variant::new("cifar100_resnet20", projecting(3, 100), Card::CIFAR100),
+        Variant::new("cifar100_resnet32", projecting(5, 100), Card::CIFAR100),
+        Variant::new("cifar100_resnet44", projecting(7, 100), Card::CIFAR100),
+        Variant::new("cifar100_resnet56", projecting(9, 100), Card::CIFAR100),
     ],
 };
 
 impl Architecture for ResNetCifar {
-    const STEM: &'static str = "conv1.weight";
-    const HEAD: &'static str = "linear.weight";
+    const STEMS: &'static [&'static str] = &["conv1.weight"];
+    const HEADS: &'static [&'static str] = &["linear.weight", "fc.weight"];
 
     fn build(&self) -> Result<Graph, BuildError> {
         let mut builder = Builder::new();
@@ -62,7 +91,7 @@ impl Architecture for ResNetCifar {
             for index in 0..self.blocks {
                 let width = 8 << stage;
                 let name = format!("layer{stage}.{index}");
-                x = basic_block(&mut builder, &name, channels, width, x)?;
+                x = self.basic_block(&mut builder, &name, [channels, width], x)?;
                 channels = width;
             }
         }
@@ -72,32 +101,39 @@ impl Architecture for ResNetCifar {
             out_features: self.num_classes,
             bias: true,
         };
-        let output = builder.add("linear", head, &[x])?;
+        let name = if self.projection { "fc" } else { "linear" };
+        let output = builder.add(name, head, &[x])?;
         Ok(builder.finish(&[output]))
     }
 }
 
-/// Two convolutions and a shortcut; a change of width halves the image.
-fn basic_block(
-    builder: &mut Builder,
-    name: &str,
-    channels: usize,
-    width: usize,
-    input: ValueId,
-) -> Result<ValueId, BuildError> {
-    let part = |suffix: &str| format!("{name}.{suffix}");
-    let narrower = channels != width;
-    let first = Conv2d::same(channels, width, 3).stride(if narrower { 2 } else { 1 });
-    let x = conv_norm(builder, &part("conv1"), &part("bn1"), first, input)?;
-    let x = builder.add(&part("relu1"), Activation::Relu, &[x])?;
-    let second = Conv2d::same(width, width, 3);
-    let x = conv_norm(builder, &part("conv2"), &part("bn2"), second, x)?;
-    let shortcut = if narrower {
-        let padding = (width - channels) / 2;
-        builder.add(&part("shortcut"), OptionAShortcut { padding }, &[input])?
-    } else {
-        input
-    };
-    let x = builder.add(&part("add"), Add {}, &[x, shortcut])?;
-    builder.add(&part("relu2"), Activation::Relu, &[x])
+impl ResNetCifar {
+    /// Adds two convolutions and a shortcut; a change of width halves the image.
+    fn basic_block(
+        &self,
+        builder: &mut Builder,
+        name: &str,
+        [channels, width]: [usize; 2],
+        input: ValueId,
+    ) -> Result<ValueId, BuildError> {
+        let part = |suffix: &str| format!("{name}.{suffix}");
+        let stride = if channels == width { 1 } else { 2 };
+        let first = Conv2d::same(channels, width, 3).stride(stride);
+        let x = conv_norm(builder, &part("conv1"), &part("bn1"), first, input)?;
+        let x = builder.add(&part("relu1"), Activation::Relu, &[x])?;
+        let second = Conv2d::same(width, width, 3);
+        let x = conv_norm(builder, &part("conv2"), &part("bn2"), second, x)?;
+        let shortcut = if channels == width {
+            input
+        } else if self.projection {
+            let conv = Conv2d::same(channels, width, 1).stride(stride);
+            let [conv_name, norm_name] = ["downsample.0", "downsample.1"].map(part);
+            conv_norm(builder, &conv_name, &norm_name, conv, input)?
+        } else {
+            let padding = (width - channels) / 2;
+            builder.add(&part("shortcut"), OptionAShortcut { padding }, &[input])?
+        };
+        let x = builder.add(&part("add"), Add {}, &[x, shortcut])?;
+        builder.add(&part("relu2"), Activation::Relu, &[x])
+    }
 }

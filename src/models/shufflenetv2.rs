@@ -1,9 +1,10 @@
 //! ShuffleNetV2 (Ma et al. 2018).
 //!
-//! Names and parameter names are torchvision's.
+//! Names and parameter names are torchvision's; `cifar10_shufflenetv2_x*` and `cifar100_shufflenetv2_x*` are the variants for small images
+//! of chenyaofo's `pytorch-cifar-models`.
 
 use super::parts::{Style, classified, numbered};
-use super::{Architecture, Card, Table};
+use super::{Architecture, Card, Table, Variant};
 use crate::graph::ops::{Activation, ChannelShuffle, ChannelSlice, Concat, Conv2d, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
@@ -19,28 +20,95 @@ pub(super) struct ShuffleNetV2 {
     widths: [usize; 3],
     /// Channels of the last convolution.
     head: usize,
+    /// Whether the stem keeps the size of the image, without a pooling after it.
+    small_input: bool,
 }
 
-const fn network(widths: [usize; 3], head: usize) -> ShuffleNetV2 {
+const fn imagenet(widths: [usize; 3], head: usize) -> ShuffleNetV2 {
     ShuffleNetV2 {
         in_chans: 3,
         num_classes: 1000,
         img_size: 224,
         widths,
         head,
+        small_input: false,
+    }
+}
+
+const fn cifar(widths: [usize; 3], head: usize, num_classes: usize) -> ShuffleNetV2 {
+    ShuffleNetV2 {
+        num_classes,
+        img_size: 32,
+        small_input: true,
+        ..imagenet(widths, head)
     }
 }
 
 pub(super) static FAMILY: Table<ShuffleNetV2> = Table {
     name: "shufflenetv2",
-    summary: "ShuffleNetV2 (Ma et al. 2018), names of torchvision",
+    summary: "ShuffleNetV2 (Ma et al. 2018), names of torchvision; cifar*_ for small images",
     task: "classification",
-    card: Card::TORCHVISION,
     variants: &[
-        ("shufflenet_v2_x0_5", network([48, 96, 192], 1024)),
-        ("shufflenet_v2_x1_0", network([116, 232, 464], 1024)),
-        ("shufflenet_v2_x1_5", network([176, 352, 704], 1024)),
-        ("shufflenet_v2_x2_0", network([244, 488, 976], 2048)),
+        Variant::new(
+            "shufflenet_v2_x0_5",
+            imagenet([48, 96, 192], 1024),
+            Card::torchvision("shufflenetv2_x0.5-f707e7126e"),
+        ),
+        Variant::new(
+            "shufflenet_v2_x1_0",
+            imagenet([116, 232, 464], 1024),
+            Card::torchvision("shufflenetv2_x1-5666bf0f80"),
+        ),
+        Variant::new(
+            "shufflenet_v2_x1_5",
+            imagenet([176, 352, 704], 1024),
+            Card::torchvision("shufflenetv2_x1_5-3c479a10").sized(232, 224),
+        ),
+        Variant::new(
+            "shufflenet_v2_x2_0",
+            imagenet([244, 488, 976], 2048),
+            Card::torchvision("shufflenetv2_x2_0-8be3c8ee").sized(232, 224),
+        ),
+        Variant::new(
+            "cifar10_shufflenetv2_x0_5",
+            cifar([48, 96, 192], 1024, 10),
+            Card::CIFAR10,
+        ),
+        Variant::new(
+            "cifar10_shufflenetv2_x1_0",
+            cifar([116, 232, 464], 1024, 10),
+            Card::CIFAR10,
+        ),
+        Variant::new(
+            "cifar10_shufflenetv2_x1_5",
+            cifar([176, 352, 704], 1024, 10),
+            Card::CIFAR10,
+        ),
+        Variant::new(
+            "cifar10_shufflenetv2_x2_0",
+            cifar([244, 488, 976], 2048, 10),
+            Card::CIFAR10,
+        ),
+        Variant::new(
+            "cifar100_shufflenetv2_x0_5",
+            cifar([48, 96, 192], 1024, 100),
+            Card::CIFAR100,
+        ),
+        Variant::new(
+            "cifar100_shufflenetv2_x1_0",
+            cifar([116, 232, 464], 1024, 100),
+            Card::CIFAR100,
+        ),
+        Variant::new(
+            "cifar100_shufflenetv2_x1_5",
+            cifar([176, 352, 704], 1024, 100),
+            Card::CIFAR100,
+        ),
+        Variant::new(
+            "cifar100_shufflenetv2_x2_0",
+            cifar([244, 488, 976], 2048, 100),
+            Card::CIFAR100,
+        ),
     ],
 };
 
@@ -53,15 +121,18 @@ const STEM_WIDTH: usize = 24;
 const STYLE: Style = Style::new(Activation::Relu);
 
 impl Architecture for ShuffleNetV2 {
-    const STEM: &'static str = "conv1.0.weight";
-    const HEAD: &'static str = "fc.weight";
+    const STEMS: &'static [&'static str] = &["conv1.0.weight"];
+    const HEADS: &'static [&'static str] = &["fc.weight"];
 
     fn build(&self) -> Result<Graph, BuildError> {
         let mut builder = Builder::new();
         let input = builder.input("input", [self.in_chans, self.img_size, self.img_size])?;
-        let stem = Conv2d::same(self.in_chans, STEM_WIDTH, 3).stride(2);
-        let x = STYLE.layer(&mut builder, &numbered("conv1", 0), stem, input)?;
-        let mut x = builder.add("maxpool", MaxPool2d::new(3, 2).padding(1), &[x])?;
+        let stride = if self.small_input { 1 } else { 2 };
+        let stem = Conv2d::same(self.in_chans, STEM_WIDTH, 3).stride(stride);
+        let mut x = STYLE.layer(&mut builder, &numbered("conv1", 0), stem, input)?;
+        if !self.small_input {
+            x = builder.add("maxpool", MaxPool2d::new(3, 2).padding(1), &[x])?;
+        }
         for (stage, (width, repeats)) in (2..).zip(self.widths.into_iter().zip(REPEATS)) {
             x = halving(&mut builder, &format!("stage{stage}.0"), width, x)?;
             for index in 1..repeats {

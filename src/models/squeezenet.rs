@@ -2,7 +2,7 @@
 //!
 //! Names and parameter names are torchvision's. The last convolution makes the classes, before the mean over all pixels.
 
-use super::{Architecture, Card, Table};
+use super::{Architecture, Card, Table, Variant};
 use crate::graph::ops::{Activation, Concat, Conv2d, GlobalAvgPool, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
@@ -37,10 +37,17 @@ pub(super) static FAMILY: Table<SqueezeNet> = Table {
     name: "squeezenet",
     summary: "SqueezeNet (Iandola et al. 2016), names of torchvision",
     task: "classification",
-    card: Card::TORCHVISION,
     variants: &[
-        ("squeezenet1_0", imagenet(96, 7, [3, 4, 1])),
-        ("squeezenet1_1", imagenet(64, 3, [2, 2, 4])),
+        Variant::new(
+            "squeezenet1_0",
+            imagenet(96, 7, [3, 4, 1]),
+            Card::torchvision("squeezenet1_0-b66bff10"),
+        ),
+        Variant::new(
+            "squeezenet1_1",
+            imagenet(64, 3, [2, 2, 4]),
+            Card::torchvision("squeezenet1_1-b8a52dc0"),
+        ),
     ],
 };
 
@@ -57,8 +64,8 @@ const FIRES: [[usize; 2]; 8] = [
 ];
 
 impl Architecture for SqueezeNet {
-    const STEM: &'static str = "features.0.weight";
-    const HEAD: &'static str = "classifier.1.weight";
+    const STEMS: &'static [&'static str] = &["features.0.weight"];
+    const HEADS: &'static [&'static str] = &["classifier.1.weight"];
 
     fn build(&self) -> Result<Graph, BuildError> {
         let mut builder = Builder::new();

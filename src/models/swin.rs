@@ -1,10 +1,12 @@
 //! Swin transformers (Liu et al. 2021).
 //!
-//! Names and parameter names are torchvision's. Its checkpoints hold a buffer more for each attention, the indices
-//! `relative_position_index`, which follow from the size of the window and are no part of the network here.
+//! Names and parameter names are torchvision's; timm's and the authors' are read too, which are the same function at 224 pixels, where
+//! windows fit. Checkpoints hold buffers more, `relative_position_index` and `attn_mask`, which follow from the size of the window and are
+//! no part of the network here.
 
-use super::parts::{linear, mlp, patch_embedding};
-use super::{Architecture, Card, Table};
+use super::dialect::Dialect;
+use super::parts::{half, linear, mlp, patch_embedding};
+use super::{Architecture, Card, Table, Variant};
 use crate::graph::ops::{
     Add, FromWindows, LayerNorm, Linear, PatchMerging, PatchTokens, ToWindows, TokenMean,
     WindowAttention, Windows,
@@ -48,17 +50,40 @@ pub(super) static FAMILY: Table<SwinTransformer> = Table {
     name: "swin",
     summary: "Swin transformers (Liu et al. 2021), names of torchvision",
     task: "classification",
-    card: Card::TORCHVISION,
     variants: &[
-        ("swin_t", imagenet(96, 6, [3, 6, 12, 24])),
-        ("swin_s", imagenet(96, 18, [3, 6, 12, 24])),
-        ("swin_b", imagenet(128, 18, [4, 8, 16, 32])),
+        Variant::new(
+            "swin_t",
+            imagenet(96, 6, [3, 6, 12, 24]),
+            Card::torchvision("swin_t-704ceda3")
+                .sized(232, 224)
+                .bicubic(),
+        ),
+        Variant::new(
+            "swin_s",
+            imagenet(96, 18, [3, 6, 12, 24]),
+            Card::torchvision("swin_s-5e29d889")
+                .sized(246, 224)
+                .bicubic(),
+        ),
+        Variant::new(
+            "swin_b",
+            imagenet(128, 18, [4, 8, 16, 32]),
+            Card::torchvision("swin_b-68c6b09e")
+                .sized(238, 224)
+                .bicubic(),
+        ),
     ],
 };
 
 impl Architecture for SwinTransformer {
-    const STEM: &'static str = "features.0.0.weight";
-    const HEAD: &'static str = "head.weight";
+    const STEMS: &'static [&'static str] = &["features.0.0.weight", "patch_embed.proj.weight"];
+    const HEADS: &'static [&'static str] = &["head.weight", "head.fc.weight"];
+    const DIALECTS: &'static [Dialect<Self>] = &[
+        Dialect::renamed("timm", timm),
+        Dialect::renamed("Microsoft", microsoft),
+    ];
+
+    const UNUSED: &'static [&'static str] = &["relative_position_index", "attn_mask"];
 
     fn build(&self) -> Result<Graph, BuildError> {
         let mut builder = Builder::new();
@@ -163,4 +188,40 @@ fn merge(
     let x = builder.add(&format!("{name}.squares"), squares, &[input])?;
     let x = builder.add(&format!("{name}.norm"), norm(4 * dim), &[x])?;
     builder.add(&format!("{name}.reduction"), reduction, &[x])
+}
+
+/// timm's names, of stages with a merging at the beginning of each but the first.
+fn timm(name: &str) -> String {
+    renamed(name, 0, "head.fc")
+}
+
+/// The names of the authors', which were timm's before 0.9: mergings are at the end of each stage but the last.
+fn microsoft(name: &str) -> String {
+    renamed(name, 1, "head")
+}
+
+/// Renames with the merging before a stage belonging to that which is `earlier` by so many.
+fn renamed(name: &str, earlier: usize, head: &str) -> String {
+    let parts: Vec<&str> = name.split('.').collect();
+    match parts[..] {
+        ["features", "0", "0", parameter] => format!("patch_embed.proj.{parameter}"),
+        ["features", "0", _, parameter] => format!("patch_embed.norm.{parameter}"),
+        ["features", group, layer @ ("norm" | "reduction"), parameter] => {
+            let stage = half(group) - earlier;
+            format!("layers.{stage}.downsample.{layer}.{parameter}")
+        }
+        ["features", group, block, "mlp", layer, parameter] => {
+            let layer = if layer == "0" { "fc1" } else { "fc2" };
+            let stage = half(group);
+            format!("layers.{stage}.blocks.{block}.mlp.{layer}.{parameter}")
+        }
+        ["features", group, ref rest @ ..] => {
+            let [block, rest @ ..] = rest else {
+                return name.to_owned();
+            };
+            format!("layers.{}.blocks.{block}.{}", half(group), rest.join("."))
+        }
+        ["head", parameter] => format!("{head}.{parameter}"),
+        _ => name.to_owned(),
+    }
 }

@@ -1,9 +1,11 @@
 //! VGG (Simonyan and Zisserman 2015), configurations A, B, D and E, with batch norms or without.
 //!
-//! Names and parameter names are torchvision's.
+//! Names and parameter names are torchvision's; `cifar10_vgg11_bn`, `cifar100_vgg11_bn` and their siblings are the networks for small
+//! images of chenyaofo's `pytorch-cifar-models`, with a narrower classifier.
 
+use super::dialect::Dialect;
 use super::parts::norm;
-use super::{Architecture, Card, Table};
+use super::{Architecture, Card, Table, Variant};
 use crate::graph::ops::{Activation, AdaptiveAvgPool2d, Conv2d, Flatten, Linear, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
@@ -42,20 +44,69 @@ const fn imagenet(layers: [usize; 5], batch_norm: bool) -> Vgg {
     }
 }
 
+const fn cifar(layers: [usize; 5], num_classes: usize) -> Vgg {
+    Vgg {
+        num_classes,
+        img_size: 32,
+        feature_window_size: 1,
+        head_hidden_size: 512,
+        ..imagenet(layers, true)
+    }
+}
+
 pub(super) static FAMILY: Table<Vgg> = Table {
     name: "vgg",
-    summary: "VGG (Simonyan and Zisserman 2015), names of torchvision",
+    summary: "VGG (Simonyan and Zisserman 2015), names of torchvision; cifar*_ for small images",
     task: "classification",
-    card: Card::TORCHVISION,
     variants: &[
-        ("vgg11", imagenet(A, false)),
-        ("vgg11_bn", imagenet(A, true)),
-        ("vgg13", imagenet(B, false)),
-        ("vgg13_bn", imagenet(B, true)),
-        ("vgg16", imagenet(D, false)),
-        ("vgg16_bn", imagenet(D, true)),
-        ("vgg19", imagenet(E, false)),
-        ("vgg19_bn", imagenet(E, true)),
+        Variant::new(
+            "vgg11",
+            imagenet(A, false),
+            Card::torchvision("vgg11-8a719046"),
+        ),
+        Variant::new(
+            "vgg11_bn",
+            imagenet(A, true),
+            Card::torchvision("vgg11_bn-6002323d"),
+        ),
+        Variant::new(
+            "vgg13",
+            imagenet(B, false),
+            Card::torchvision("vgg13-19584684"),
+        ),
+        Variant::new(
+            "vgg13_bn",
+            imagenet(B, true),
+            Card::torchvision("vgg13_bn-abd245e5"),
+        ),
+        Variant::new(
+            "vgg16",
+            imagenet(D, false),
+            Card::torchvision("vgg16-397923af"),
+        ),
+        Variant::new(
+            "vgg16_bn",
+            imagenet(D, true),
+            Card::torchvision("vgg16_bn-6c64b313"),
+        ),
+        Variant::new(
+            "vgg19",
+            imagenet(E, false),
+            Card::torchvision("vgg19-dcbb9e9d"),
+        ),
+        Variant::new(
+            "vgg19_bn",
+            imagenet(E, true),
+            Card::torchvision("vgg19_bn-c79401a0"),
+        ),
+        Variant::new("cifar10_vgg11_bn", cifar(A, 10), Card::CIFAR10),
+        Variant::new("cifar10_vgg13_bn", cifar(B, 10), Card::CIFAR10),
+        Variant::new("cifar10_vgg16_bn", cifar(D, 10), Card::CIFAR10),
+        Variant::new("cifar10_vgg19_bn", cifar(E, 10), Card::CIFAR10),
+        Variant::new("cifar100_vgg11_bn", cifar(A, 100), Card::CIFAR100),
+        Variant::new("cifar100_vgg13_bn", cifar(B, 100), Card::CIFAR100),
+        Variant::new("cifar100_vgg16_bn", cifar(D, 100), Card::CIFAR100),
+        Variant::new("cifar100_vgg19_bn", cifar(E, 100), Card::CIFAR100),
     ],
 };
 
@@ -63,8 +114,9 @@ pub(super) static FAMILY: Table<Vgg> = Table {
 const WIDTHS: [usize; 5] = [64, 128, 256, 512, 512];
 
 impl Architecture for Vgg {
-    const STEM: &'static str = "features.0.weight";
-    const HEAD: &'static str = "classifier.6.weight";
+    const STEMS: &'static [&'static str] = &["features.0.weight"];
+    const HEADS: &'static [&'static str] = &["classifier.6.weight", "head.fc.weight"];
+    const DIALECTS: &'static [Dialect<Self>] = &[Dialect::renamed("timm", timm)];
 
     fn build(&self) -> Result<Graph, BuildError> {
         let mut builder = Builder::new();
@@ -119,4 +171,18 @@ impl Vgg {
         let x = builder.add("classifier.4", Activation::Relu, &[x])?;
         builder.add("classifier.6", linear(hidden, self.num_classes), &[x])
     }
+}
+
+/// timm's names: the first two layers of the classifier are convolutions there, of one pixel's output for images of the default size.
+fn timm(name: &str) -> String {
+    let layers = [
+        ("classifier.0.", "pre_logits.fc1."),
+        ("classifier.3.", "pre_logits.fc2."),
+        ("classifier.6.", "head.fc."),
+    ];
+    let renamed = layers.into_iter().find_map(|(ours, theirs)| {
+        let parameter = name.strip_prefix(ours)?;
+        Some(format!("{theirs}{parameter}"))
+    });
+    renamed.unwrap_or_else(|| name.to_owned())
 }

@@ -3,8 +3,9 @@
 //! Parameter names are those of timm's `VisionTransformer`, as are the names of the parameters of the architecture:
 //! `vit_tiny_patch16_224(embed_dim=96,depth=6)` is another size.
 
+use super::dialect::Dialect;
 use super::parts::{linear, mlp, patch_embedding};
-use super::{Architecture, Card, Preprocessing, Table};
+use super::{Architecture, Card, Table, Variant};
 use crate::graph::ops::{
     Add, Attention, Average, ClassToken, LayerNorm, PatchTokens, PositionEmbedding, TakeToken,
 };
@@ -47,13 +48,27 @@ pub(super) const fn imagenet(
     }
 }
 
+/// The checkpoint that this program carries.
+const MICRO: Card = Card::UNPUBLISHED
+    .bicubic()
+    .at(
+        "embedded:vit_micro_patch4_28-fashion-mnist",
+        "MIT OR Apache-2.0",
+    )
+    .sized(28, 28)
+    .normalised(&[0.286], &[0.353]);
+
+/// A checkpoint of Steiner et al. 2022, as timm has it.
+const fn augreg(repository: &'static str) -> Card {
+    Card::timm(repository).sized(248, 224).inception()
+}
+
 pub(super) static FAMILY: Table<VisionTransformer> = Table {
     name: "vit",
     summary: "vision transformers (Dosovitskiy et al. 2021), names of timm",
     task: "classification",
-    card: Card::TIMM.with(Preprocessing::INCEPTION.sized(248, 224).bicubic()),
     variants: &[
-        (
+        Variant::new(
             "vit_micro_patch4_28",
             VisionTransformer {
                 in_chans: 1,
@@ -66,12 +81,33 @@ pub(super) static FAMILY: Table<VisionTransformer> = Table {
                 mlp_ratio: 4.0,
                 distilled: false,
             },
+            MICRO,
         ),
-        ("vit_tiny_patch16_224", imagenet(16, 192, 3, false)),
-        ("vit_small_patch16_224", imagenet(16, 384, 6, false)),
-        ("vit_base_patch16_224", imagenet(16, 768, 12, false)),
-        ("vit_small_patch32_224", imagenet(32, 384, 6, false)),
-        ("vit_base_patch32_224", imagenet(32, 768, 12, false)),
+        Variant::new(
+            "vit_tiny_patch16_224",
+            imagenet(16, 192, 3, false),
+            augreg("vit_tiny_patch16_224.augreg_in21k_ft_in1k"),
+        ),
+        Variant::new(
+            "vit_small_patch16_224",
+            imagenet(16, 384, 6, false),
+            augreg("vit_small_patch16_224.augreg_in21k_ft_in1k"),
+        ),
+        Variant::new(
+            "vit_base_patch16_224",
+            imagenet(16, 768, 12, false),
+            augreg("vit_base_patch16_224.augreg2_in21k_ft_in1k"),
+        ),
+        Variant::new(
+            "vit_small_patch32_224",
+            imagenet(32, 384, 6, false),
+            augreg("vit_small_patch32_224.augreg_in21k_ft_in1k"),
+        ),
+        Variant::new(
+            "vit_base_patch32_224",
+            imagenet(32, 768, 12, false),
+            augreg("vit_base_patch32_224.augreg_in21k_ft_in1k"),
+        ),
     ],
 };
 
@@ -79,8 +115,12 @@ pub(super) static FAMILY: Table<VisionTransformer> = Table {
 const EPS: f64 = 1e-6;
 
 impl Architecture for VisionTransformer {
-    const STEM: &'static str = "patch_embed.proj.weight";
-    const HEAD: &'static str = "head.weight";
+    const STEMS: &'static [&'static str] = &["patch_embed.proj.weight", "conv_proj.weight"];
+    const HEADS: &'static [&'static str] = &["head.weight", "heads.head.weight"];
+    const DIALECTS: &'static [Dialect<Self>] = &[
+        Dialect::renamed("torchvision", torchvision),
+        Dialect::renamed("torchvision's files", torchvision_legacy),
+    ];
 
     fn build(&self) -> Result<Graph, BuildError> {
         let mut builder = Builder::new();
@@ -151,5 +191,38 @@ impl VisionTransformer {
         let names = ["mlp.fc1", "mlp.act", "mlp.fc2"].map(part);
         let x = mlp(builder, &names, dim, hidden, x)?;
         builder.add(&part("add2"), Add {}, &[x, input])
+    }
+}
+
+/// torchvision's names.
+fn torchvision(name: &str) -> String {
+    renamed(name, ["mlp.0", "mlp.3"])
+}
+
+/// The names in torchvision's files, whose perceptrons it renames on loading.
+fn torchvision_legacy(name: &str) -> String {
+    renamed(name, ["mlp.linear_1", "mlp.linear_2"])
+}
+
+fn renamed(name: &str, [fc1, fc2]: [&str; 2]) -> String {
+    let parts: Vec<&str> = name.split('.').collect();
+    match parts[..] {
+        ["cls_token"] => "class_token".to_owned(),
+        ["pos_embed"] => "encoder.pos_embedding".to_owned(),
+        ["patch_embed", "proj", parameter] => format!("conv_proj.{parameter}"),
+        ["norm", parameter] => format!("encoder.ln.{parameter}"),
+        ["head", parameter] => format!("heads.head.{parameter}"),
+        ["blocks", index, ref layer @ .., parameter] => {
+            let layer = match layer {
+                ["norm1"] => "ln_1.",
+                ["attn", "qkv"] => "self_attention.in_proj_",
+                ["attn", "proj"] => "self_attention.out_proj.",
+                ["norm2"] => "ln_2.",
+                ["mlp", "fc1"] => &format!("{fc1}."),
+                _ => &format!("{fc2}."),
+            };
+            format!("encoder.layers.encoder_layer_{index}.{layer}{parameter}")
+        }
+        _ => name.to_owned(),
     }
 }

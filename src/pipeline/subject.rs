@@ -2,13 +2,14 @@
 
 use crate::allocate::LayerWeights;
 use crate::data::{Dataset, Preprocess};
-use crate::graph::{BatchNormFolding, Graph, Weights};
+use crate::graph::{BatchNormFolding, Graph, ParamId, Weights};
 use crate::models::{self, Family, Model, ModelError};
 use crate::registry::Spec;
 use crate::tasks::Source;
-use crate::weights::{AllowUnused, BindError, Checkpoint, Expected, bind};
+use crate::weights::{Alias, AllowUnused, BindError, Checkpoint, Expected, bind};
 use candle_core::{DType, Device, Tensor};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A model bound to a checkpoint, batch norms folded, with the data it is to see.
@@ -24,6 +25,8 @@ pub struct Subject {
     pub folded: Weights,
     /// The file.
     pub checkpoint: Arc<Checkpoint>,
+    /// The names that the model's parameters have there, in the order of its graph.
+    pub names: Vec<String>,
     /// How the checkpoint expects images.
     pub preprocess: Preprocess,
     /// The data, if the work needs any.
@@ -71,18 +74,26 @@ impl Subject {
         device: &Device,
     ) -> Result<Self, SubjectError> {
         let family = models::family_of(&spec.name).map_err(ModelError::from)?;
-        let model = family.build(&completed(spec, family, &checkpoint, image))?;
+        let spec = completed(spec, family, &checkpoint, image);
+        let model = family.build(&spec)?;
+        let others = family.other_names(&spec, &model.graph)?;
         let expected: Vec<Expected<'_>> = model
             .graph
             .params()
             .map(|(_, param)| Expected::new(&param.name, &param.shape))
             .collect();
         let unused = match allow {
-            Allow::Nothing => AllowUnused::Declared(&[]),
+            Allow::Nothing => AllowUnused::Declared(family.unused()),
             Allow::Unused => AllowUnused::All,
         };
-        let tensors = bind(&expected, &checkpoint, unused)?;
-        let weights = Weights::new(&model.graph, tensors).expect("bound tensors have their shapes");
+        let aliases = others.iter().map(|other| Alias {
+            publisher: other.publisher,
+            names: &other.names,
+        });
+        let aliases: Vec<Alias<'_>> = aliases.collect();
+        let bound = bind(&expected, &aliases, &checkpoint, unused)?;
+        let weights = Weights::new(&model.graph, bound.tensors);
+        let weights = weights.expect("bound tensors have their shapes");
         let weights = weights.to_device(device)?;
         let folding = BatchNormFolding::of(&model.graph);
         Ok(Self {
@@ -92,6 +103,7 @@ impl Subject {
             weights,
             folding,
             checkpoint,
+            names: bound.names,
             data: None,
         })
     }
@@ -125,24 +137,26 @@ impl Subject {
         layers(self.graph(), &self.folded)
     }
 
-    /// Returns `sparse` weights of [`Self::graph`] as a checkpoint of the same form: every tensor under its original name, and what the
-    /// model does not take as it was.
+    /// Returns `sparse` weights of [`Self::graph`] as a checkpoint of the same form: every tensor under its original name and of its original
+    /// shape, and what the model does not take as it was.
     ///
     /// # Errors
     /// What candle says.
     pub fn checkpoint_of(&self, sparse: &Weights) -> candle_core::Result<Vec<(String, Tensor)>> {
         let unfolded = self.folding.unfold(sparse)?;
         let params = self.model.graph.params();
-        let mut tensors: Vec<(String, Tensor)> = params
-            .map(|(id, param)| (param.name.clone(), unfolded.tensor(id).clone()))
-            .collect();
-        let taken: Vec<String> = tensors.iter().map(|(name, _)| name.clone()).collect();
-        let left = self.checkpoint.tensors().iter();
-        tensors.extend(
-            left.filter(|(name, _)| !taken.contains(name))
-                .map(|(name, tensor)| (name.clone(), tensor.clone())),
-        );
-        Ok(tensors)
+        let original = self.checkpoint.tensors();
+        let shaped = |((id, _), name): ((ParamId, _), &String)| {
+            let tensor = unfolded.tensor(id);
+            let shape = original.get(name).map_or(tensor.dims(), Tensor::dims);
+            Ok((name.clone(), tensor.reshape(shape)?))
+        };
+        let tensors: candle_core::Result<Vec<(String, Tensor)>> =
+            params.zip(&self.names).map(shaped).collect();
+        let taken: BTreeSet<&String> = self.names.iter().collect();
+        let left = original.iter().filter(|(name, _)| !taken.contains(name));
+        let left = left.map(|(name, tensor)| (name.clone(), tensor.clone()));
+        Ok(tensors?.into_iter().chain(left).collect())
     }
 }
 
@@ -153,14 +167,16 @@ fn completed(
     checkpoint: &Checkpoint,
     image: Option<[usize; 3]>,
 ) -> Spec {
-    let [stem, head] = family.ends();
-    let dim = |name: &str, axis: usize| {
-        let tensor = checkpoint.tensors().get(name)?;
-        tensor.dims().get(axis).copied()
+    let [stems, heads] = family.ends();
+    let dim = |names: &[&str], axis: usize| {
+        let mut tensors = names
+            .iter()
+            .filter_map(|name| checkpoint.tensors().get(*name));
+        tensors.next()?.dims().get(axis).copied()
     };
     let found = [
-        ("in_chans", image.map(|[c, ..]| c).or_else(|| dim(stem, 1))),
-        ("num_classes", dim(head, 0)),
+        ("in_chans", image.map(|[c, ..]| c).or_else(|| dim(stems, 1))),
+        ("num_classes", dim(heads, 0)),
         ("img_size", image.map(|[_, h, _]| h)),
     ];
     let mut spec = spec.clone();

@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+/// The metadata that says how images are expected.
+const PREPROCESS: &str = "preprocess";
+
 /// The tensors of a checkpoint by name, on the CPU and of the type that was stored.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
@@ -58,6 +61,17 @@ impl Checkpoint {
         }
     }
 
+    /// Says how images are expected, where the file itself does not: the metadata `preprocess`, which is a part of the digest then.
+    #[must_use]
+    pub(super) fn described_by(mut self, preprocess: String) -> Self {
+        if !self.metadata.contains_key(PREPROCESS) {
+            let both = format!("{}{preprocess}", self.digest);
+            self.digest = blake3::hash(both.as_bytes()).to_hex().to_string();
+            self.metadata.insert(PREPROCESS.to_owned(), preprocess);
+        }
+        self
+    }
+
     /// Returns the path it was read from, or the name of an embedded checkpoint.
     pub fn name(&self) -> &str {
         &self.name
@@ -73,7 +87,7 @@ impl Checkpoint {
         &self.metadata
     }
 
-    /// Returns the BLAKE3 hash of the bytes of the file, or of all files, in hexadecimal.
+    /// Returns the BLAKE3 hash of the bytes of the file, or of all that was read, in hexadecimal.
     pub fn digest(&self) -> &str {
         &self.digest
     }

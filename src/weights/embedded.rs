@@ -74,7 +74,7 @@ mod tests {
                 .map(|(name, tensor)| Expected::new(name, tensor.dims()))
                 .collect();
             assert!(!all.is_empty(), "{}", entry.name());
-            bind(&all, &checkpoint, AllowUnused::Declared(&[])).unwrap();
+            bind(&all, &[], &checkpoint, AllowUnused::Declared(&[])).unwrap();
         }
     }
 

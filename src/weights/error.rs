@@ -198,6 +198,16 @@ pub enum WeightsError {
         /// The cache.
         cache: PathBuf,
     },
+    /// A repository's description of its checkpoint cannot be read.
+    #[error(
+        "the `config.json` of `hf:{repo}` cannot be read, remove it from the cache to have it downloaded again"
+    )]
+    Config {
+        /// Owner and name of the repository.
+        repo: String,
+        /// Why.
+        source: serde_json::Error,
+    },
     /// A repository has no file that is known to be a checkpoint.
     #[error("`hf:{repo}` has no checkpoint of a known name, name one of its files: `{files}`")]
     NoCheckpoint {

@@ -1,6 +1,7 @@
 //! Checkpoints on the Hugging Face hub, through the cache that all its clients share (`HF_HOME`, `HF_ENDPOINT`, `HF_HUB_OFFLINE`).
 
-use super::{WeightsError, sharded};
+use super::config::Config;
+use super::{Checkpoint, WeightsError, sharded};
 use hf_hub::Cache;
 use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
 use std::path::PathBuf;
@@ -12,6 +13,9 @@ const NAMES: [&str; 4] = [
     "model.safetensors.index.json",
     "pytorch_model.bin",
 ];
+
+/// What says how a checkpoint expects images.
+const CONFIG: &str = "config.json";
 
 /// The hub, seen through a cache.
 #[derive(Debug)]
@@ -48,7 +52,32 @@ impl Hub {
         Ok(())
     }
 
-    /// Returns the path of a file of a repository, its checkpoint if none is named; what is not in the cache is downloaded.
+    /// Reads a file of a repository, its checkpoint if none is named, with what the repository says of the images that it expects.
+    ///
+    /// # Errors
+    /// [`WeightsError`] where that is not possible.
+    pub(super) fn load(&self, repo: &str, file: Option<&str>) -> Result<Checkpoint, WeightsError> {
+        let path = self.fetch(repo, file)?;
+        let checkpoint = Checkpoint::read(&path)?;
+        let Some(config) = self.cache.model(repo.to_owned()).get(CONFIG) else {
+            return Ok(checkpoint);
+        };
+        let read = || {
+            let text = std::fs::read_to_string(config).map_err(serde_json::Error::io)?;
+            Config::read(&text)
+        };
+        let config = read().map_err(|source| WeightsError::Config {
+            repo: repo.to_owned(),
+            source,
+        })?;
+        Ok(match config {
+            Some(config) => checkpoint.described_by(config.preprocess()),
+            None => checkpoint,
+        })
+    }
+
+    /// Returns the path of a file of a repository, its checkpoint if none is named; what is not in the cache is downloaded, together with
+    /// the repository's `config.json`.
     ///
     /// # Errors
     /// [`WeightsError`] where that is not possible, or the repository has no checkpoint.
@@ -62,10 +91,14 @@ impl Hub {
             source: Box::new(source),
         };
         let remote = self.remote(repo).map_err(failed)?;
+        let listed = listing(&remote).map_err(failed)?;
         let file = match file {
             Some(file) => file.to_owned(),
-            None => checkpoint_of(repo, &remote)?,
+            None => checkpoint_of(repo, &listed)?,
         };
+        if listed.iter().any(|name| name == CONFIG) {
+            remote.get(CONFIG).map_err(failed)?;
+        }
         let path = remote.get(&file).map_err(failed)?;
         for shard in sharded::shards(&path)? {
             remote.get(&beside(&file, &shard)).map_err(failed)?;
@@ -97,17 +130,14 @@ impl Hub {
     }
 }
 
+/// Returns the names of a repository's files.
+fn listing(remote: &ApiRepo) -> Result<Vec<String>, ApiError> {
+    let files = remote.info()?.siblings.into_iter();
+    Ok(files.map(|file| file.rfilename).collect())
+}
+
 /// Returns the name of a repository's checkpoint.
-fn checkpoint_of(repo: &str, remote: &ApiRepo) -> Result<String, WeightsError> {
-    let info = remote.info().map_err(|source| WeightsError::Hub {
-        repo: repo.to_owned(),
-        source: Box::new(source),
-    })?;
-    let files: Vec<String> = info
-        .siblings
-        .into_iter()
-        .map(|file| file.rfilename)
-        .collect();
+fn checkpoint_of(repo: &str, files: &[String]) -> Result<String, WeightsError> {
     let named = NAMES
         .into_iter()
         .find(|name| files.iter().any(|file| file == name));
@@ -269,6 +299,49 @@ mod tests {
             .fetch("timm/resnet18", Some("no.safetensors"))
             .unwrap_err();
         assert!(matches!(lacking, WeightsError::Hub { .. }), "{lacking:?}");
+    }
+
+    /// The text of a checkpoint: the header of a safetensors file is text, and so are tensors without elements.
+    fn checkpoint(metadata: &str) -> String {
+        let header =
+            format!(r#"{{{metadata}"a":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}}}"#);
+        let length = u64::try_from(header.len()).unwrap().to_le_bytes();
+        let mut bytes = length.to_vec();
+        bytes.extend(header.into_bytes());
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_config_says_how_images_are_expected() {
+        let config = r#"{"pretrained_cfg":{"mean":[0.5],"std":[0.25],"crop_pct":0.9}}"#;
+        let expected = Some(r#"{"mean":[0.5],"std":[0.25]}"#);
+        let own = r#""__metadata__":{"preprocess":"own"},"#;
+        for (metadata, config, expected) in [
+            ("", Some(config), expected),
+            ("", None, None),
+            ("", Some(r#"{"model_type":"bert"}"#), None),
+            (own, Some(config), Some("own")),
+        ] {
+            let cache = tempfile::tempdir().unwrap();
+            let mut files = BTreeMap::from([("model.safetensors", checkpoint(metadata))]);
+            files.extend(config.map(|config| (CONFIG, config.to_owned())));
+            let online = hub(cache.path(), Some(serve(files)));
+            // The second time, everything comes from the cache.
+            for hub in [online, hub(cache.path(), None)] {
+                let loaded = hub.load("timm/resnet18", None).unwrap();
+                let found = loaded.metadata().get("preprocess").map(String::as_str);
+                assert_eq!(found, expected, "{config:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_config_that_cannot_be_read_is_an_error() {
+        let cache = tempfile::tempdir().unwrap();
+        store(cache.path(), "o/r", "model.safetensors", &checkpoint(""));
+        store(cache.path(), "o/r", CONFIG, "<html>");
+        let error = hub(cache.path(), None).load("o/r", None).unwrap_err();
+        assert!(matches!(error, WeightsError::Config { .. }), "{error:?}");
     }
 
     #[test]

@@ -10,6 +10,7 @@
 
 mod bind;
 mod checkpoint;
+mod config;
 mod embedded;
 mod error;
 mod hub;
@@ -18,7 +19,7 @@ mod safetensors;
 mod sharded;
 mod spec;
 
-pub use bind::{AllowUnused, BindError, Expected, Misshapen, bind};
+pub use bind::{Alias, AllowUnused, BindError, Bound, Expected, Misshapen, bind};
 pub use checkpoint::Checkpoint;
 pub use embedded::{EMBEDDED, EmbeddedCheckpoint};
 pub use error::{CheckpointError, CheckpointErrorKind, PickleError, WeightsError, WriteError};

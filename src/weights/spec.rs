@@ -49,10 +49,7 @@ impl WeightsSpec {
         match self {
             Self::Embedded(name) => Ok(EMBEDDED.find(name)?.load()?),
             Self::File(path) => Ok(Checkpoint::read(path)?),
-            Self::Hub { repo, file } => {
-                let path = Hub::from_env().fetch(repo, file.as_deref())?;
-                Ok(Checkpoint::read(&path)?)
-            }
+            Self::Hub { repo, file } => Hub::from_env().load(repo, file.as_deref()),
         }
     }
 }

@@ -11,7 +11,9 @@ of h + (i + 1) * 0x9E3779B97F4A7C15 modulo 2^64, and u = (z >> 40) / 2^24, so th
   elements over the first dimension; times 1.5 where NAME contains ``.0.block.``, and times 1.25
   where it contains ``.block.`` otherwise: these are the inverted residuals of torchvision's
   EfficientNet and MobileNetV3, whose gates would else leave of the image no more than a millionth;
+  times 1.25 where NAME ends with ``.conv_dw.weight``, which are depthwise convolutions of timm's;
 * ``*.weight`` of rank 1, which are the scales of norms: 0.5 + u;
+* ``*.conv_expand.bias``: (2 u - 1) * 0.1 + 2, which opens the gates of timm's for the same reason;
 * all others, which are biases and embeddings: (2 u - 1) * 0.1.
 
 Buffers of integers, such as indices into a table, stay as they are.
@@ -25,7 +27,13 @@ out, and ``macs`` counts the multiply-accumulates of convolutions and linear lay
 ``prunable`` lists the convolutions and linear layers in module order, each with its weight's shape.
 
 Networks come from torchvision (0.14), from timm (0.9.16), or, where neither has them, from the module
-beside the embedded checkpoints. ``source`` says which, and by which name if it is another there.
+beside the embedded checkpoints. ``source`` says which. A name after a colon makes it a test of names:
+the other publisher's network of that name, whose parameters are called otherwise and may be laid out
+otherwise, is the same function.
+
+``preprocess`` is how the publisher of the checkpoint says that images are to be resized, cut, and
+normalised: torchvision's ``transforms()`` of its first weights, timm's configuration of its default
+ones, for others what PREPROCESSING has.
 
 With --peers, the logits of what that module has are also compared with those of torchvision's
 MobileNetV2 and of timm's Vision Transformer with the same weights.
@@ -63,15 +71,30 @@ class Case(NamedTuple):
     batch: int = 2
 
 
+def cifar(prefix: str, *sizes: object) -> List[Case]:
+    """The networks for CIFAR of some sizes, without and with classes enough for CIFAR-100."""
+    return [
+        Case(f"cifar{classes}_{prefix}{size}", "checkpoints", 3, 32, classes, 1)
+        for classes in (10, 100)
+        for size in sizes
+    ]
+
+
 # The families of the program, with their networks. One file of fixtures each.
 FAMILIES: Dict[str, List[Case]] = {
-    "efficientnet": [Case(f"efficientnet_b{number}", "torchvision") for number in range(5)],
+    "efficientnet": [
+        *(Case(f"efficientnet_b{number}", "torchvision") for number in range(5)),
+        Case("efficientnet_b0", "timm:efficientnet_b0"),
+    ],
     "efficientnet-lite": [
         *(Case(f"efficientnet_lite{number}", "timm") for number in range(3)),
         # Sides that are odd and even on the way, for padding that depends on it.
         Case("tf_efficientnet_lite0", "timm", size=75),
     ],
-    "mnasnet": [Case(f"mnasnet{width}", "torchvision") for width in ("0_5", "1_0")],
+    "mnasnet": [
+        *(Case(f"mnasnet{width}", "torchvision") for width in ("0_5", "1_0")),
+        Case("mnasnet0_5", "timm:mnasnet_050"),
+    ],
     "mobilenetv1": [Case("mobilenetv1_100", "checkpoints")],
     "densenet": [
         *(Case(f"densenet{depth}", "torchvision", batch=1) for depth in (121, 161, 169, 201)),
@@ -84,6 +107,7 @@ FAMILIES: Dict[str, List[Case]] = {
     "resnet-cifar": [
         Case("resnet20", "checkpoints", 1, 28),
         *(Case(f"resnet{depth}", "checkpoints", 3, 32) for depth in (20, 32, 44, 56, 110)),
+        *cifar("resnet", 20, 32, 44, 56),
     ],
     "resnet": [
         Case("resnet18", "torchvision"),
@@ -102,17 +126,29 @@ FAMILIES: Dict[str, List[Case]] = {
             for width in ("0_5", "0_75", "1_0", "1_4")
         ),
         Case("mobilenet_v2", "checkpoints", 3, 224, 1000),
+        *cifar("mobilenetv2_x", "0_5", "0_75", "1_0", "1_4"),
+        Case("mobilenet_v2", "timm:mobilenetv2_100"),
     ],
-    "mobilenetv2-timm": [Case(f"mobilenetv2_{width}", "timm") for width in ("050", "100", "140")],
+    "mobilenetv2-timm": [
+        *(Case(f"mobilenetv2_{width}", "timm") for width in ("050", "100", "140")),
+        Case("mobilenetv2_100", "torchvision:mobilenet_v2"),
+    ],
     "mobilenetv3": [Case(f"mobilenet_v3_{size}", "torchvision") for size in ("small", "large")],
+    "mobilenetv3-timm": [Case(f"mobilenetv3_{size}_100", "timm") for size in ("small", "large")],
     "regnet": [
         Case(f"regnet_{kind}_{flops}", "torchvision")
         for kind in "xy"
         for flops in ("400mf", "800mf", "1_6gf", "3_2gf")
+    ]
+    + [
+        # timm's own regnetx_004 rounds one width to whole groups in another way.
+        Case("regnet_x_400mf", "timm:regnetx_004_tv"),
+        Case("regnet_y_400mf", "timm:regnety_004"),
     ],
     "regnet-timm": [Case(f"regnet{kind}_002", "timm") for kind in "xy"],
     "shufflenetv2": [
-        Case(f"shufflenet_v2_x{width}", "torchvision") for width in ("0_5", "1_0", "1_5", "2_0")
+        *(Case(f"shufflenet_v2_x{width}", "torchvision") for width in ("0_5", "1_0", "1_5", "2_0")),
+        *cifar("shufflenetv2_x", "0_5", "1_0", "1_5", "2_0"),
     ],
     "squeezenet": [
         *(Case(f"squeezenet1_{minor}", "torchvision") for minor in (0, 1)),
@@ -123,6 +159,9 @@ FAMILIES: Dict[str, List[Case]] = {
             for depth in (11, 13, 16, 19)
             for norm in ("", "_bn")
         ),
+        *cifar("vgg", "11_bn", "13_bn", "16_bn", "19_bn"),
+        Case("vgg11", "timm:vgg11", batch=1),
+        Case("vgg11_bn", "timm:vgg11_bn", batch=1),
     ],
     "vit": [
         Case("vit_micro_patch4_28", "checkpoints", 1, 28),
@@ -132,6 +171,7 @@ FAMILIES: Dict[str, List[Case]] = {
         ),
         Case("vit_small_patch32_224", "timm", size=224, batch=1),
         Case("vit_base_patch32_224", "timm", size=224, batch=1),
+        Case("vit_base_patch32_224", "torchvision:vit_b_32", size=224, batch=1),
     ],
     "deit": [
         Case(f"deit_{width}{kind}_patch16_224", "timm", size=224, batch=1)
@@ -139,12 +179,14 @@ FAMILIES: Dict[str, List[Case]] = {
         for width in ("tiny", "small", "base")
     ],
     "convnext": [
-        Case(f"convnext_{width}", "torchvision") for width in ("tiny", "small", "base")
+        *(Case(f"convnext_{width}", "torchvision") for width in ("tiny", "small", "base")),
+        Case("convnext_tiny", "timm:convnext_tiny"),
     ],
     # At 64 pixels windows are padded, and cover what is left in the last stages.
     "swin": [
         Case("swin_t", "torchvision", size=224, batch=1),
         *(Case(f"swin_{width}", "torchvision") for width in "tsb"),
+        Case("swin_t", "timm:swin_tiny_patch4_window7_224", size=224, batch=1),
     ],
     "mlp-mixer": [
         Case(f"mixer_{width}_224", "timm", size=224, batch=1)
@@ -183,10 +225,13 @@ def generate(name: str, shape: Tuple[int, ...]) -> np.ndarray:
     elif name.endswith("running_var"):
         values = 0.5 + u
     elif name.endswith(".weight") and len(shape) > 1:
-        gain = 1.5 if ".0.block." in name else 1.25 if ".block." in name else 1.0
+        raised = ".block." in name or name.endswith(".conv_dw.weight")
+        gain = 1.5 if ".0.block." in name else 1.25 if raised else 1.0
         values = signed * np.sqrt(3.0 / (u.size // shape[0])) * gain
     elif name.endswith(".weight"):
         values = 0.5 + u
+    elif name.endswith(".conv_expand.bias"):
+        values = signed * 0.1 + 2.0
     else:
         values = signed * 0.1
     return values.astype(np.float32)
@@ -199,6 +244,50 @@ def fill(model: nn.Module) -> nn.Module:
             if tensor.is_floating_point():
                 tensor.copy_(torch.from_numpy(generate(name, tuple(tensor.shape))))
     return model.eval()
+
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+# What the logs of pytorch-cifar-models say.
+CIFAR10 = (32, 32, "bilinear", (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.201))
+CIFAR100 = (32, 32, "bilinear", (0.507, 0.4865, 0.4409), (0.2673, 0.2564, 0.2761))
+
+# Names begin with these: resize, crop, interpolation, mean and standard deviation.
+PREPROCESSING: Dict[str, Tuple[int, int, str, Tuple[float, ...], Tuple[float, ...]]] = {
+    "cifar10_": CIFAR10,
+    "cifar100_": CIFAR100,
+    "mobilenetv2_x": CIFAR10,
+    # pytorch_resnet_cifar10 normalises as for ImageNet.
+    "resnet": (32, 32, "bilinear", *IMAGENET),
+    # timm's, from 1.0 on.
+    "mobilenetv1_100": (256, 224, "bicubic", (0.5,) * 3, (0.5,) * 3),
+    # The metadata of the embedded checkpoint.
+    "vit_micro": (28, 28, "bicubic", (0.286,), (0.353,)),
+}
+
+
+def preprocessing(case: Case) -> Dict[str, Any]:
+    """How the images of a published checkpoint are resized, cut and normalised."""
+    names = ("resize", "crop", "interpolation", "mean", "std")
+    import torchvision
+    from timm.models import get_pretrained_cfg
+
+    weights = torchvision.models.__dict__.get(case.model)
+    if case.source == "timm":
+        config = get_pretrained_cfg(case.model)
+        crop = config.input_size[-1]
+        resize = int(crop / config.crop_pct)
+        values = (resize, crop, config.interpolation, config.mean, config.std)
+    elif weights is not None:
+        first = torchvision.models._api._get_enum_from_fn(weights).IMAGENET1K_V1
+        images = first.transforms()
+        # These two scale their input from ImageNet's mean and deviation to 0.5 (``transform_input``).
+        scaled = case.model in ("googlenet", "inception_v3")
+        mean, std = ((0.5,) * 3,) * 2 if scaled else (images.mean, images.std)
+        (resize,), (crop,) = images.resize_size, images.crop_size
+        values = (resize, crop, images.interpolation.value, mean, std)
+    else:
+        values = next(v for prefix, v in PREPROCESSING.items() if case.model.startswith(prefix))
+    return dict(zip(names, values))
 
 
 def network(case: Case) -> nn.Module:
@@ -284,6 +373,7 @@ def describe(case: Case, compare: bool) -> Dict[str, Any]:
         "source": case.source,
         "input": list(shape),
         "classes": case.classes,
+        **({} if ":" in case.source else {"preprocess": preprocessing(case)}),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "macs": macs,
         "prunable": [
