@@ -6,7 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use candle_core::{DType, Device, Tensor};
-use ptsbench::graph::{BatchNormFolding, GRANULARITIES, Graph, Node, Weights};
+use ptsbench::graph::{BatchNormFolding, GRANULARITIES, Graph, Node, ParamId, Role, Weights};
+use ptsbench::kernels::Wanted;
 use ptsbench::models::{self, Interpolation, Model};
 use ptsbench::pipeline::{Allow, Subject};
 use ptsbench::registry::{Named, Spec};
@@ -459,6 +460,90 @@ fn replaying_units_equals_the_full_run() {
                 let gap = gap.to_scalar::<f32>().unwrap();
                 assert!(gap == 0.0, "{} {}: {gap}", peer.model, unit.name);
             }
+        }
+    }
+}
+
+/// The lightest model of each family.
+fn lightest() -> Vec<Peer> {
+    let mut lightest: BTreeMap<&str, Peer> = BTreeMap::new();
+    for peer in peers()
+        .into_iter()
+        .filter(|peer| !peer.source.contains(':'))
+    {
+        let family = peer.build().family;
+        let lighter =
+            |other: &Peer| peer.macs * (peer.input[0] as u64) < other.macs * other.input[0] as u64;
+        if lightest.get(family).is_none_or(lighter) {
+            lightest.insert(family, peer);
+        }
+    }
+    lightest.into_values().collect()
+}
+
+/// The first and the last trained parameter of each kind and role.
+fn samples(graph: &Graph) -> BTreeSet<ParamId> {
+    let mut ends: BTreeMap<(String, String), [ParamId; 2]> = BTreeMap::new();
+    for (_, node) in graph.nodes() {
+        for id in &node.params {
+            let role = graph.param(*id).role;
+            if role != Role::Buffer {
+                let key = (node.op.kind(), format!("{role:?}"));
+                ends.entry(key).or_insert([*id; 2])[1] = *id;
+            }
+        }
+    }
+    ends.into_values().flatten().collect()
+}
+
+fn dot(a: &Tensor, b: &Tensor) -> f64 {
+    let product = (a.to_dtype(DType::F64).unwrap() * b.to_dtype(DType::F64).unwrap()).unwrap();
+    product.sum_all().unwrap().to_scalar().unwrap()
+}
+
+#[test]
+fn gradients_of_every_family_follow_finite_differences() {
+    for peer in lightest() {
+        let graph = peer.build().graph;
+        let (weights, input) = (weights(&graph), input(peer.input));
+        let plan = graph.plan(graph.inputs(), graph.outputs()).unwrap();
+        let factors = parameter("factors.weight", &[peer.input[0], peer.classes]);
+        let judged = |weights: &Weights| {
+            let outputs = plan.run(&graph, weights, std::slice::from_ref(&input));
+            dot(&outputs.unwrap()[0], &factors)
+        };
+        let ids = samples(&graph);
+        let wanted: Vec<_> = ids.iter().map(|id| (*id, Wanted::All)).collect();
+        let trace = plan.trace(&graph, &weights, std::slice::from_ref(&input));
+        let trace = trace.unwrap();
+        let scale = dot(
+            &trace.value(graph.outputs()[0]).abs().unwrap(),
+            &factors.abs().unwrap(),
+        );
+        let gradients = plan.gradients(
+            &graph,
+            &weights,
+            trace,
+            std::slice::from_ref(&factors),
+            &wanted,
+        );
+        for (id, gradient) in ids.into_iter().zip(gradients.unwrap()) {
+            let param = graph.param(id);
+            let direction = parameter(&format!("direction.{}", param.name), &param.shape);
+            let found = dot(&gradient.expect("the output depends on it"), &direction);
+            let moved = |by: f64| {
+                let mut moved = weights.clone();
+                let change = (&direction * by).unwrap();
+                moved.set(id, (weights.tensor(id) + change).unwrap());
+                judged(&moved)
+            };
+            // Long steps cross kinks, short ones drown in rounding: one of them shows the slope.
+            let errors = [1e-2, 3e-3, 1e-3, 3e-4].map(|step| {
+                let slope = (moved(step) - moved(-step)) / (2.0 * step);
+                (found - slope).abs() / slope.abs().max(0.05 * scale)
+            });
+            let error = errors.into_iter().fold(f64::INFINITY, f64::min);
+            assert!(error < 0.03, "{} {}: {errors:?}", peer.model, param.name);
         }
     }
 }
