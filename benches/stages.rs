@@ -7,6 +7,7 @@ use candle_core::{Device, Tensor};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use ptsbench::allocate::{ALLOCATORS, Context, LayerWeights};
 use ptsbench::data::Split;
+use ptsbench::distill::Objective;
 use ptsbench::mask::{Mask, masks};
 use ptsbench::models;
 use ptsbench::pipeline::{Allow, Engine, Subject};
@@ -38,6 +39,7 @@ fn erk_masks(layers: &[LayerWeights]) -> Vec<Mask> {
     let context = Context {
         layers,
         target: TARGET,
+        data: None,
     };
     masks(layers, &allocator.allocate(context).unwrap()).unwrap()
 }
@@ -57,9 +59,13 @@ fn allocation(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("allocate");
     for entry in &ALLOCATORS {
         let allocator = ALLOCATORS.build(&Spec::plain(entry.name())).unwrap();
+        if allocator.needs_data() {
+            continue;
+        }
         let context = Context {
             layers: &layers,
             target: TARGET,
+            data: None,
         };
         group.bench_function(entry.name(), |bencher| {
             bencher.iter(|| allocator.allocate(context).unwrap());
@@ -97,6 +103,7 @@ fn reconstruction(criterion: &mut Criterion) {
         dense: &subject.folded,
         masks: &masks,
         inputs: &inputs,
+        objective: Objective::SquaredError,
         settings: Settings {
             iterations: 1,
             batch_size: 32,

@@ -93,7 +93,7 @@ impl Repository {
 
 fn record(top1: f64) -> serde_json::Value {
     serde_json::json!({
-        "schema": 1, "key": "k", "case": CASE, "suite": "default", "task": "classification",
+        "schema": 2, "key": "k", "case": CASE, "suite": "default", "task": "classification",
         "dataset": "fashion-mnist", "model": "resnet20", "allocator": "erk",
         "reconstruction": "block-sparse-weight+bias-sgd",
         "sparsity": {"target": 0.8, "achieved": 0.8},

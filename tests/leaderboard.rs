@@ -57,6 +57,7 @@ fn record(model: &str, allocator: &str, reconstruction: &str, sparsity: f64, top
                 sparsity: (sparsity + 0.011 * (f64::from(index) - 10.0)).min(1.0),
             })
             .collect(),
+        evidence: None,
         units: (0..9)
             .map(|index| Unit {
                 name: format!("layer{}.{}", 1 + index / 3, index % 3),

@@ -446,11 +446,12 @@ fn replaying_units_equals_the_full_run() {
         let given = [(graph.inputs()[0], input)];
         for granularity in &GRANULARITIES {
             for unit in granularity.units(&graph) {
-                let taps: Vec<_> = unit.inputs.iter().copied().chain([unit.output]).collect();
+                let output = unit.outputs[0];
+                let taps: Vec<_> = unit.inputs.iter().copied().chain([output]).collect();
                 let mut tapped = graph.run(&weights, &given, &taps).unwrap();
                 let full = tapped.pop().unwrap();
                 let captured: Vec<_> = unit.inputs.iter().copied().zip(tapped).collect();
-                let replayed = graph.run(&weights, &captured, &[unit.output]).unwrap();
+                let replayed = graph.run(&weights, &captured, &unit.outputs).unwrap();
                 let gap = (&replayed[0] - full)
                     .unwrap()
                     .abs()

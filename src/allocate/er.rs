@@ -1,7 +1,7 @@
 //! Erdos-Renyi (Mocanu et al. 2018): density proportional to `((n_in + n_out) / (n_in n_out))^power`, whatever the kernel.
 
 use super::density::Power;
-use super::{Allocator, Context};
+use super::{AllocateError, Allocator, Context, Rates};
 use crate::registry::{Technique, from_params};
 use serde::Deserialize;
 
@@ -16,7 +16,10 @@ pub(super) const ENTRY: Technique<dyn Allocator> = Technique::new(
 struct ErdosRenyi(Power);
 
 impl Allocator for ErdosRenyi {
-    fn rates(&self, context: Context<'_>) -> Vec<f64> {
-        self.0.rates(context, |shape| &shape[..shape.len().min(2)])
+    fn rates(&self, context: Context<'_>) -> Result<Rates, AllocateError> {
+        Ok(self
+            .0
+            .rates(context, |shape| &shape[..shape.len().min(2)])
+            .into())
     }
 }

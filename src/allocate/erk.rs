@@ -6,7 +6,7 @@
 //! meet it. Its power is 1 in one place and 0.5 in another; ours is 1 unless said otherwise.
 
 use super::density::Power;
-use super::{Allocator, Context};
+use super::{AllocateError, Allocator, Context, Rates};
 use crate::registry::{Technique, from_params};
 use serde::Deserialize;
 
@@ -21,7 +21,7 @@ pub(super) const ENTRY: Technique<dyn Allocator> = Technique::new(
 struct ErdosRenyiKernel(Power);
 
 impl Allocator for ErdosRenyiKernel {
-    fn rates(&self, context: Context<'_>) -> Vec<f64> {
-        self.0.rates(context, |shape| shape)
+    fn rates(&self, context: Context<'_>) -> Result<Rates, AllocateError> {
+        Ok(self.0.rates(context, |shape| shape).into())
     }
 }

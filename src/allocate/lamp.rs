@@ -7,7 +7,7 @@
 //! sooner. A layer of zeros scores zero throughout. Sums are in f64.
 
 use super::global::prune_least;
-use super::{Allocator, Context};
+use super::{AllocateError, Allocator, Context, Rates};
 use crate::registry::{Technique, from_params};
 use serde::Deserialize;
 
@@ -22,8 +22,8 @@ pub(super) const ENTRY: Technique<dyn Allocator> = Technique::new(
 struct Lamp {}
 
 impl Allocator for Lamp {
-    fn rates(&self, context: Context<'_>) -> Vec<f64> {
-        prune_least(context, scores)
+    fn rates(&self, context: Context<'_>) -> Result<Rates, AllocateError> {
+        Ok(prune_least(context, scores).into())
     }
 }
 

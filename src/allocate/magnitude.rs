@@ -1,7 +1,7 @@
 //! Global magnitude pruning (Han et al. 2015): one threshold on `|w|` for the whole network.
 
 use super::global::{prune_least, share_of_norm};
-use super::{Allocator, Context};
+use super::{AllocateError, Allocator, Context, Rates};
 use crate::registry::{Technique, from_params};
 use serde::Deserialize;
 
@@ -15,7 +15,7 @@ pub(super) const ENTRY: Technique<dyn Allocator> =
 struct Magnitude {}
 
 impl Allocator for Magnitude {
-    fn rates(&self, context: Context<'_>) -> Vec<f64> {
-        prune_least(context, |weights| share_of_norm(weights, 1.0))
+    fn rates(&self, context: Context<'_>) -> Result<Rates, AllocateError> {
+        Ok(prune_least(context, |weights| share_of_norm(weights, 1.0)).into())
     }
 }

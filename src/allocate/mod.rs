@@ -12,20 +12,30 @@
 //! [`Allocator`], and an `ENTRY`; add the entry to [`ALLOCATORS`]. An allocator that ranks single weights against each other
 //! returns its scores to `global::prune_least`; one that shares out density uses `density::share`.
 
+mod context;
 mod density;
 mod er;
 mod erk;
+mod evidence;
+mod fcpts;
 mod global;
 mod l1norm;
 mod l2norm;
 mod lamp;
 mod magnitude;
+mod sensitivity;
 mod uniform;
 
+pub use context::{Calibrate, Calibration, Context, LayerWeights, Made, Make};
+pub use evidence::{Evidence, LayerSensitivity, Learning, Moment, Sensitivity};
 pub(crate) use global::smallest;
 
-use crate::registry::{Registry, Technique};
+use crate::capture::CaptureError;
+use crate::graph::RunError;
+use crate::progress::Cancelled;
+use crate::registry::{Registry, SpecError, Technique};
 use serde::Serialize;
+use std::error::Error;
 use std::fmt::Debug;
 
 /// Every allocator by name.
@@ -39,33 +49,41 @@ pub static ALLOCATORS: Registry<Technique<dyn Allocator>> = Registry::new(
         l1norm::ENTRY,
         l2norm::ENTRY,
         lamp::ENTRY,
+        sensitivity::ENTRY,
+        fcpts::ENTRY,
     ],
 );
-
-/// The weight of a prunable layer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LayerWeights {
-    /// The name of the module, for example `layer1.0.conv1`.
-    pub name: String,
-    /// `[out, in / groups, kh, kw]` or `[out, in]`.
-    pub shape: Vec<usize>,
-    /// The elements, in row-major order.
-    pub weights: Vec<f32>,
-}
-
-/// What an allocator may know.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
-    /// The prunable layers in the order of the network.
-    pub layers: &'a [LayerWeights],
-    /// The share of all prunable weights to be pruned, in `[0, 1)`.
-    pub target: f64,
-}
 
 /// A way of sharing out a global target.
 pub trait Allocator: Debug + Send + Sync {
     /// Returns the rate of each layer, in `[0, 1]`, in the order of the layers. The context has been checked.
-    fn rates(&self, context: Context<'_>) -> Vec<f64>;
+    ///
+    /// # Errors
+    /// [`AllocateError`] where calibration data are needed and cannot be had, or the network fails on them.
+    fn rates(&self, context: Context<'_>) -> Result<Rates, AllocateError>;
+
+    /// Whether it looks at calibration data, without which it fails.
+    fn needs_data(&self) -> bool {
+        false
+    }
+}
+
+/// What an allocator found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rates {
+    /// The rate of each layer.
+    pub rates: Vec<f64>,
+    /// What they were chosen by, where that is more than the weights.
+    pub evidence: Option<Evidence>,
+}
+
+impl From<Vec<f64>> for Rates {
+    fn from(rates: Vec<f64>) -> Self {
+        Self {
+            rates,
+            evidence: None,
+        }
+    }
 }
 
 impl dyn Allocator + '_ {
@@ -75,16 +93,18 @@ impl dyn Allocator + '_ {
     /// [`AllocateError`] for a target outside `[0, 1)`, or weights that are not finite numbers.
     pub fn allocate(&self, context: Context<'_>) -> Result<Allocation, AllocateError> {
         context.check()?;
+        let Rates { rates, evidence } = self.rates(context)?;
         let mut layers: Vec<LayerRate> = context
             .layers
             .iter()
-            .zip(self.rates(context))
+            .zip(rates)
             .map(|(layer, rate)| LayerRate::new(layer, rate))
             .collect();
         give_back(&mut layers, context.target);
         Ok(Allocation {
             target: context.target,
             layers,
+            evidence,
         })
     }
 }
@@ -96,6 +116,9 @@ pub struct Allocation {
     pub target: f64,
     /// The layers in the order of the network.
     pub layers: Vec<LayerRate>,
+    /// What the rates were chosen by, where that is more than the weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
 }
 
 /// The rate of one layer.
@@ -114,7 +137,7 @@ pub struct LayerRate {
 }
 
 /// A target that cannot be allocated.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum AllocateError {
     /// The target is no share.
     #[error("the sparsity {0} is outside [0, 1)")]
@@ -128,26 +151,33 @@ pub enum AllocateError {
     /// A weight is NaN or infinite.
     #[error("`{0}` has a weight that is not a finite number")]
     NotFinite(String),
-}
-
-impl Context<'_> {
-    fn check(&self) -> Result<(), AllocateError> {
-        if !(0.0..1.0).contains(&self.target) {
-            return Err(AllocateError::Target(self.target));
-        }
-        if self.layers.is_empty() {
-            return Err(AllocateError::NoLayers);
-        }
-        for layer in self.layers {
-            if layer.weights.is_empty() {
-                return Err(AllocateError::Empty(layer.name.clone()));
-            }
-            if !layer.weights.iter().all(|w| w.is_finite()) {
-                return Err(AllocateError::NotFinite(layer.name.clone()));
-            }
-        }
-        Ok(())
-    }
+    /// The allocator looks at calibration data, and there are none.
+    #[error("`{0}` looks at calibration images, name some data")]
+    NoData(&'static str),
+    /// The calibration data cannot be had.
+    #[error("calibration images cannot be had")]
+    Calibration(#[source] Box<dyn Error + Send + Sync>),
+    /// Activations cannot be had.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// The network fails.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// Arithmetic fails.
+    #[error("tensors cannot be computed")]
+    Tensor(#[from] candle_core::Error),
+    /// The allocator that starts this one is unknown or refuses its parameters.
+    #[error(transparent)]
+    Start(#[from] SpecError),
+    /// What was kept of an earlier allocation cannot be read.
+    #[error("the kept table cannot be read, remove the cache")]
+    Kept(#[from] serde_json::Error),
+    /// The network gives NaN or infinity.
+    #[error("the outputs of the network are not finite numbers")]
+    Diverged,
+    /// Asked to stop.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
 }
 
 impl LayerRate {
@@ -210,5 +240,7 @@ pub fn pruned_count(numel: usize, rate: f64) -> usize {
     (count as usize).min(numel)
 }
 
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@
 //! too few where the product is whole (127 of 640 at 80 %), and which overshoots the target in sum; ours hold to
 //! half a weight per layer (see the head of `allocate`).
 
-use super::{Allocator, Context};
+use super::{AllocateError, Allocator, Context, Rates};
 use crate::registry::{Technique, from_params};
 use serde::Deserialize;
 
@@ -18,7 +18,7 @@ pub(super) const ENTRY: Technique<dyn Allocator> =
 struct Uniform {}
 
 impl Allocator for Uniform {
-    fn rates(&self, context: Context<'_>) -> Vec<f64> {
-        vec![context.target; context.layers.len()]
+    fn rates(&self, context: Context<'_>) -> Result<Rates, AllocateError> {
+        Ok(vec![context.target; context.layers.len()].into())
     }
 }

@@ -3,10 +3,12 @@
 use super::CliError;
 use super::help;
 use super::output::{Format, write};
-use super::subject::{SubjectArgs, sparsity};
-use crate::allocate::{ALLOCATORS, Allocation, LayerRate};
-use crate::case::Fold;
+use super::subject::{CalibrationArgs, SubjectArgs, sparsity};
+use crate::allocate::{ALLOCATORS, Allocation, Calibrate, Evidence, LayerRate};
+use crate::case::{Fold, Settings};
 use crate::data::DataSpec;
+use crate::harness::{Console, listen};
+use crate::pipeline::Samples;
 use crate::registry::Spec;
 use clap::Args;
 use serde::Serialize;
@@ -23,8 +25,10 @@ pub(super) struct Allocate {
     /// The share of all prunable weights to be pruned, in [0, 1)
     #[arg(long, value_parser = sparsity)]
     sparsity: f64,
-    #[arg(long, value_name = "DATA", help = help::data("Data, from which classes and image size are taken"))]
+    #[arg(long, value_name = "DATA", help = help::data("Data, from which classes, image size and calibration images are taken"))]
     data: Option<DataSpec>,
+    #[command(flatten)]
+    calibration: CalibrationArgs,
     /// Whether batch norms are folded before or after allocation; `sparsify` and suites fold before unless told
     /// otherwise, this table shows the checkpoint as it is
     #[arg(long, value_enum, default_value = "after-allocation")]
@@ -40,6 +44,8 @@ struct Document {
     allocator: String,
     sparsity: Sparsity,
     layers: Vec<LayerRate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<Evidence>,
 }
 
 #[derive(Debug, Serialize)]
@@ -51,9 +57,34 @@ struct Sparsity {
 impl Allocate {
     pub(super) fn execute(&self) -> Result<(), CliError> {
         let allocator = ALLOCATORS.build(&self.allocator)?;
+        if allocator.needs_data() && self.data.is_none() {
+            return Err(CliError::Usage(format!(
+                "allocator `{}` looks at calibration images, name some with `--data`",
+                self.allocator
+            )));
+        }
         let engine = self.subject.engine()?;
         let subject = self.subject.load(&engine, self.data.as_ref())?;
-        let allocation = engine.allocate(&subject, allocator.as_ref(), self.sparsity, self.fold)?;
+        listen()?;
+        let watcher = Console::new().watch("allocate");
+        let settings = Settings {
+            fold: self.fold,
+            ..self.calibration.settings()
+        };
+        let techniques = (&self.allocator, "none", self.sparsity);
+        let case = self
+            .data
+            .as_ref()
+            .map(|data| self.subject.case("allocate", data, techniques, settings));
+        let case = case.transpose()?;
+        let samples = case
+            .as_ref()
+            .map(|case| Samples::new(&engine, case, &subject, &watcher));
+        let data = samples.as_ref().map(|samples| samples as &dyn Calibrate);
+        let allocation =
+            engine.allocate(&subject, allocator.as_ref(), self.sparsity, self.fold, data)?;
+        drop(samples);
+        drop(watcher);
         write(self.format, &self.document(allocation), text)
     }
 
@@ -66,6 +97,7 @@ impl Allocate {
                 achieved: allocation.achieved(),
             },
             layers: allocation.layers,
+            evidence: allocation.evidence,
         }
     }
 }

@@ -3,11 +3,10 @@
 use super::CliError;
 use super::help;
 use super::output::{Format, check_output, write};
-use super::subject::{SubjectArgs, positive, sparsity};
-use crate::case::{Case, CaseSpec, Fold, Settings};
+use super::subject::{CalibrationArgs, SubjectArgs, positive, sparsity};
+use crate::case::{Case, Fold, Settings};
 use crate::data::DataSpec;
 use crate::harness::{Console, listen};
-use crate::models;
 use crate::record::Record;
 use crate::registry::Spec;
 use crate::weights::write_safetensors;
@@ -34,27 +33,14 @@ pub(super) struct Sparsify {
     /// Steps of gradient descent a unit
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = positive)]
     iterations: usize,
-    /// Samples a step
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive)]
-    batch_size: usize,
-    /// Calibration images
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = positive)]
-    calibration: usize,
-    /// Label-free copies added to the calibration images, see below; may be given more than once
-    #[arg(long)]
-    augment: Vec<Spec>,
+    #[command(flatten)]
+    calibration: CalibrationArgs,
     /// Whether batch norms are folded before or after allocation
     #[arg(long, value_enum, default_value = "before-allocation")]
     fold: Fold,
-    /// The seed of everything random
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
     /// Measure only the first N test images
     #[arg(long, value_name = "N", value_parser = positive)]
     limit: Option<usize>,
-    /// Fail on an image that cannot be read, instead of leaving it out
-    #[arg(long)]
-    strict: bool,
     /// The sparse checkpoint to write (.safetensors), under the original parameter names
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
@@ -71,7 +57,7 @@ impl Sparsify {
         if self.output.exists() && !self.force {
             return Err(CliError::Exists(self.output.clone()));
         }
-        let case = Case::resolve(self.spec()?)?;
+        let case = self.case()?;
         check_output(&self.output)?;
         let engine = self.subject.engine()?;
         listen()?;
@@ -85,29 +71,16 @@ impl Sparsify {
         write(self.format, &outcome.record, text)
     }
 
-    fn spec(&self) -> Result<CaseSpec, CliError> {
-        let family = models::family_of(&self.subject.model.name)?;
-        Ok(CaseSpec {
-            suite: "sparsify".to_owned(),
-            task: family.task().to_owned(),
-            dataset: self.data.dataset_name().to_owned(),
-            model: self.subject.model.to_string(),
-            weights: self.subject.weights.to_string(),
-            data: self.data.to_string(),
-            allocator: self.allocator.to_string(),
-            reconstruction: self.reconstruction.clone(),
-            sparsity: self.sparsity,
-            settings: Settings {
-                iterations: self.iterations,
-                batch_size: self.batch_size,
-                calibration: self.calibration,
-                augment: self.augment.iter().map(ToString::to_string).collect(),
-                fold: self.fold,
-                seed: self.seed,
-                limit: self.limit,
-                strict: self.strict,
-            },
-        })
+    fn case(&self) -> Result<Case, CliError> {
+        let settings = Settings {
+            iterations: self.iterations,
+            fold: self.fold,
+            limit: self.limit,
+            ..self.calibration.settings()
+        };
+        let techniques = (&self.allocator, self.reconstruction.as_str(), self.sparsity);
+        self.subject
+            .case("sparsify", &self.data, techniques, settings)
     }
 }
 

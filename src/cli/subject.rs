@@ -1,6 +1,7 @@
 //! Options that several commands share.
 
 use super::CliError;
+use crate::case::{Case, CaseSpec, Settings};
 use crate::data::DataSpec;
 use crate::pipeline::{Allow, Engine, Subject};
 use crate::registry::Spec;
@@ -35,6 +36,40 @@ pub(super) struct SubjectArgs {
     device: DeviceArg,
 }
 
+/// Calibration data, for techniques that look at any.
+#[derive(Debug, Args)]
+pub(super) struct CalibrationArgs {
+    /// Samples a step
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive)]
+    batch_size: usize,
+    /// Calibration images
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = positive)]
+    calibration: usize,
+    /// Label-free copies added to the calibration images, see `ptsbench sparsify --help`; may be given more than once
+    #[arg(long)]
+    augment: Vec<Spec>,
+    /// The seed of everything random
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Fail on an image that cannot be read, instead of leaving it out
+    #[arg(long)]
+    strict: bool,
+}
+
+impl CalibrationArgs {
+    /// Returns the settings of a case, those without an option here at their defaults.
+    pub(super) fn settings(&self) -> Settings {
+        Settings {
+            batch_size: self.batch_size,
+            calibration: self.calibration,
+            augment: self.augment.iter().map(ToString::to_string).collect(),
+            seed: self.seed,
+            strict: self.strict,
+            ..Settings::default()
+        }
+    }
+}
+
 impl DeviceArg {
     /// Returns the device, which must be there: a GPU that was asked for is not replaced by the CPU.
     pub(super) fn open(&self) -> Result<Device, CliError> {
@@ -67,6 +102,30 @@ impl SubjectArgs {
     /// Returns an engine on the device.
     pub(super) fn engine(&self) -> Result<Engine, CliError> {
         Ok(Engine::new(self.device.open()?, None))
+    }
+
+    /// Returns the case of a technique on this network, of no suite.
+    pub(super) fn case(
+        &self,
+        suite: &str,
+        data: &DataSpec,
+        (allocator, reconstruction, sparsity): (&Spec, &str, f64),
+        settings: Settings,
+    ) -> Result<Case, CliError> {
+        let family = crate::models::family_of(&self.model.name)?;
+        let spec = CaseSpec {
+            suite: suite.to_owned(),
+            task: family.task().to_owned(),
+            dataset: data.dataset_name().to_owned(),
+            model: self.model.to_string(),
+            weights: self.weights.to_string(),
+            data: data.to_string(),
+            allocator: allocator.to_string(),
+            reconstruction: reconstruction.to_owned(),
+            sparsity,
+            settings,
+        };
+        Ok(Case::resolve(spec)?)
     }
 
     /// Returns whether left-over tensors are allowed.

@@ -58,8 +58,8 @@ pub struct UnitLine {
     pub layers: Vec<String>,
     /// The names of the values it takes.
     pub inputs: Vec<String>,
-    /// The name of the value it makes.
-    pub output: String,
+    /// The names of the values it makes.
+    pub outputs: Vec<String>,
 }
 
 impl Description {
@@ -117,7 +117,7 @@ impl UnitLine {
             name: unit.name.clone(),
             layers: unit.layers.iter().map(name).collect(),
             inputs: value_names(graph, &unit.inputs),
-            output: graph.value(unit.output).name.clone(),
+            outputs: value_names(graph, &unit.outputs),
         }
     }
 }
@@ -154,10 +154,11 @@ impl fmt::Display for Description {
         for (granularity, units) in &self.units {
             writeln!(f, "\n{granularity}: {} units", units.len())?;
             for unit in units {
-                let (name, inputs, output) = (&unit.name, unit.inputs.join(", "), &unit.output);
+                let (name, inputs, outputs) =
+                    (&unit.name, unit.inputs.join(", "), unit.outputs.join(", "));
                 writeln!(
                     f,
-                    "  {name}: {inputs} -> {output}  [{}]",
+                    "  {name}: {inputs} -> {outputs}  [{}]",
                     unit.layers.join(", ")
                 )?;
             }

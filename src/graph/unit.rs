@@ -5,15 +5,15 @@ use super::{Graph, NodeId, ValueId};
 use crate::registry::{Named, Registry};
 use std::collections::HashSet;
 
-/// A part of a network with one output.
+/// A part of a network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unit {
     /// The module that holds its layers, or its first and last layer.
     pub name: String,
     /// The values from outside that it takes.
     pub inputs: Vec<ValueId>,
-    /// The value that it makes.
-    pub output: ValueId,
+    /// The values that it makes; all those of the network for the whole of it, one for any other.
+    pub outputs: Vec<ValueId>,
     /// Its operators, in order.
     pub nodes: Vec<NodeId>,
     /// Those of them that are prunable; at least one.
@@ -25,6 +25,8 @@ pub struct Unit {
 pub struct Granularity {
     name: &'static str,
     summary: &'static str,
+    /// Whether the unit is judged by what its outputs mean to the task, not by their squared error.
+    distils: bool,
     units: fn(&Graph) -> Vec<Unit>,
 }
 
@@ -35,17 +37,32 @@ pub static GRANULARITIES: Registry<Granularity> = Registry::new(
         Granularity {
             name: "single",
             summary: "each prunable layer alone, before its activation",
+            distils: false,
             units: single,
         },
         Granularity {
             name: "layer",
             summary: "a prunable layer and what follows it up to the next layer, branch or merge",
+            distils: false,
             units: layer,
         },
         Granularity {
             name: "block",
             summary: "from a fork to its merge and activation; chains by bottlenecks, or at most three layers",
+            distils: false,
             units: block,
+        },
+        Granularity {
+            name: "stage",
+            summary: "consecutive blocks whose outputs have equally many pixels or tokens",
+            distils: false,
+            units: stage,
+        },
+        Granularity {
+            name: "net",
+            summary: "the whole network, distilled as its task asks for",
+            distils: true,
+            units: net,
         },
     ],
 );
@@ -60,6 +77,11 @@ impl Granularity {
     /// Returns the one-line description.
     pub fn summary(&self) -> &'static str {
         self.summary
+    }
+
+    /// Whether its unit is the whole network, to be distilled with the objective of its task.
+    pub fn distils(&self) -> bool {
+        self.distils
     }
 
     /// Returns the units of `graph` in topological order.
@@ -97,6 +119,37 @@ fn block(graph: &Graph) -> Vec<Unit> {
     blocks.map(|nodes| Unit::of(graph, nodes)).collect()
 }
 
+fn stage(graph: &Graph) -> Vec<Unit> {
+    let positions = |block: &[NodeId]| {
+        let last = block.last().expect("a block has operators");
+        let shape = &graph.value(graph.node(*last).output).shape;
+        shape.numel() / shape.channels()
+    };
+    let blocks = blocks(graph);
+    blocks
+        .chunk_by(|a, b| positions(a) == positions(b))
+        .map(|stage| {
+            let ends = [
+                stage[0][0],
+                stage[stage.len() - 1][stage[stage.len() - 1].len() - 1],
+            ];
+            let between = graph.nodes().map(|(id, _)| id);
+            let nodes = between.filter(|id| (ends[0]..=ends[1]).contains(id));
+            Unit::of(graph, nodes.collect())
+        })
+        .collect()
+}
+
+fn net(graph: &Graph) -> Vec<Unit> {
+    let nodes = graph.nodes().map(|(id, _)| id).collect();
+    let unit = Unit {
+        name: "net".to_owned(),
+        outputs: graph.outputs().to_vec(),
+        ..Unit::of(graph, nodes)
+    };
+    vec![unit]
+}
+
 impl Unit {
     /// Makes a unit of `nodes`, given in order; the last one makes its output.
     fn of(graph: &Graph, nodes: Vec<NodeId>) -> Self {
@@ -116,7 +169,7 @@ impl Unit {
         Self {
             name: name(graph, &layers),
             inputs,
-            output: graph.node(*last).output,
+            outputs: vec![graph.node(*last).output],
             nodes,
             layers,
         }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::allocate::{Allocator, Context};
+use crate::allocate::{AllocateError, Allocator, Context, Rates};
 use crate::record::RunSummary;
 use crate::suite::{self, Suite};
 use std::fs;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 struct Panicking;
 
 impl Allocator for Panicking {
-    fn rates(&self, _context: Context<'_>) -> Vec<f64> {
+    fn rates(&self, _context: Context<'_>) -> Result<Rates, AllocateError> {
         panic!("out of rates")
     }
 }

@@ -3,7 +3,7 @@
 use super::cache::Shared;
 use super::subject::{Allow, Subject};
 use super::{key, run};
-use crate::allocate::{Allocation, Allocator, Context};
+use crate::allocate::{Allocation, Allocator, Calibrate, Context, Made, Make};
 use crate::atomic;
 use crate::case::{Case, CaseError, Fold, Stage};
 use crate::data::{DataSpec, Dataset};
@@ -15,8 +15,9 @@ use crate::registry::Spec;
 use crate::tasks::{Evaluation, EvaluationRequest, Network, Task, TaskError};
 use crate::weights::{Checkpoint, WeightsSpec};
 use candle_core::{Device, Tensor};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub struct Engine {
     datasets: Shared<String, Arc<dyn Dataset>>,
     subjects: Shared<(String, String, String, Allow), Arc<Subject>>,
     baselines: Shared<String, Baseline>,
+    tables: Shared<String, Value>,
 }
 
 /// What came of a case.
@@ -51,7 +53,7 @@ struct Baseline {
 }
 
 impl Engine {
-    /// Makes an engine that keeps dense baselines in the folder `cache`, if given.
+    /// Makes an engine that keeps dense baselines and tables of allocators in the folder `cache`, if given.
     pub fn new(device: Device, cache: Option<PathBuf>) -> Self {
         Self {
             device,
@@ -60,6 +62,7 @@ impl Engine {
             datasets: Shared::default(),
             subjects: Shared::default(),
             baselines: Shared::default(),
+            tables: Shared::default(),
         }
     }
 
@@ -138,7 +141,7 @@ impl Engine {
         run::run(self, case, &subject, key, progress)
     }
 
-    /// Shares out `sparsity` over the layers of `subject`.
+    /// Shares out `sparsity` over the layers of `subject`; `data` is for allocators that ask for calibration data.
     ///
     /// # Errors
     /// [`CaseError`] in [`Stage::Allocate`].
@@ -148,6 +151,7 @@ impl Engine {
         allocator: &dyn Allocator,
         sparsity: f64,
         fold: Fold,
+        data: Option<&dyn Calibrate>,
     ) -> Result<Allocation, CaseError> {
         let name = subject.checkpoint.name();
         let layers = match fold {
@@ -158,6 +162,7 @@ impl Engine {
         let context = Context {
             layers: &layers,
             target: sparsity,
+            data,
         };
         allocator
             .allocate(context)
@@ -226,14 +231,26 @@ impl Engine {
         Ok(baseline.into_evaluation())
     }
 
-    fn cached(&self, hash: &str) -> Option<Baseline> {
+    /// Returns the table with this hash of all that it depends on, made once a process and, with a cache, once for all.
+    pub(super) fn table(&self, hash: &str, make: Make<'_>) -> Made {
+        self.tables.get(hash.to_owned(), || {
+            if let Some(table) = self.cached(hash) {
+                return Ok(table);
+            }
+            let table = make()?;
+            self.remember(hash, &table);
+            Ok(table)
+        })
+    }
+
+    fn cached<T: DeserializeOwned>(&self, hash: &str) -> Option<T> {
         let path = self.cache.as_ref()?.join(format!("{hash}.json"));
         serde_json::from_slice(&fs::read(path).ok()?).ok()
     }
 
-    /// Keeps a baseline for other processes. One that cannot be kept is measured again, which harms nobody.
-    fn remember(&self, hash: &str, baseline: &Baseline) {
-        if let (Some(cache), Ok(text)) = (&self.cache, serde_json::to_vec(baseline)) {
+    /// Keeps a value for other processes. One that cannot be kept is made again, which harms nobody.
+    fn remember(&self, hash: &str, value: &impl Serialize) {
+        if let (Some(cache), Ok(text)) = (&self.cache, serde_json::to_vec(value)) {
             let path = cache.join(format!("{hash}.json"));
             let _ = atomic::write(&path, &text);
         }

@@ -8,10 +8,12 @@ mod engine;
 mod key;
 mod machine;
 mod run;
+mod samples;
 mod subject;
 
 pub use engine::{Engine, Outcome};
 pub use machine::environment;
+pub use samples::Samples;
 pub use subject::{Allow, Subject, SubjectError};
 
 pub use crate::progress::Progress;

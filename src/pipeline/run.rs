@@ -1,6 +1,7 @@
 //! One case from start to end.
 
 use super::machine::{environment, peak_rss};
+use super::samples::{MEMORY, Samples};
 use super::{Engine, Outcome, Subject};
 use crate::allocate::Allocation;
 use crate::case::{Case, CaseError, Stage};
@@ -9,16 +10,13 @@ use crate::mask::{Mask, masks};
 use crate::progress::Progress;
 use crate::reconstruct::{Job, Settings, UnitReport};
 use crate::record::{Layer, Metric, Record, SCHEMA, Seconds, Sparsity, Unit};
-use crate::tasks::{Calibration, CalibrationRequest, Evaluation, TaskError};
+use crate::tasks::Evaluation;
 use candle_core::Tensor;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Instant;
 
 type Failure = Box<dyn Error + Send + Sync>;
-
-/// Bytes of activations held before they are recomputed instead.
-const MEMORY: usize = 2 << 30;
 
 /// Runs the stages of `case` one after the other, and says which one failed.
 pub(super) fn run(
@@ -33,6 +31,7 @@ pub(super) fn run(
         engine,
         case,
         subject,
+        samples: Samples::new(engine, case, subject, progress),
         progress,
         id: case.spec.id(),
     };
@@ -65,6 +64,7 @@ pub(super) fn run(
         },
         metrics: compared(&dense, &sparse),
         layers: masks.iter().map(layer).collect(),
+        evidence: allocation.evidence,
         units: rebuilt.units,
         seconds: clock.seconds,
         peak_rss_bytes: peak_rss(),
@@ -80,6 +80,7 @@ struct Run<'a> {
     engine: &'a Engine,
     case: &'a Case,
     subject: &'a Subject,
+    samples: Samples<'a>,
     progress: &'a dyn Progress,
     id: String,
 }
@@ -99,9 +100,13 @@ impl Run<'_> {
     fn allocate(&self) -> Result<Allocation, CaseError> {
         let spec = &self.case.spec;
         let allocator = self.case.allocator.as_ref();
-        let allocation =
-            self.engine
-                .allocate(self.subject, allocator, spec.sparsity, spec.settings.fold);
+        let allocation = self.engine.allocate(
+            self.subject,
+            allocator,
+            spec.sparsity,
+            spec.settings.fold,
+            Some(&self.samples),
+        );
         allocation.map_err(|error| CaseError {
             case: self.id.clone(),
             ..error
@@ -128,7 +133,7 @@ impl Run<'_> {
             return Ok(rebuilt);
         }
         let settings = &self.case.spec.settings;
-        let calibration = self.calibration().map_err(self.at(Stage::Reconstruct))?;
+        let calibration = self.samples.get().map_err(self.at(Stage::Reconstruct))?;
         let replaced = "unreadable calibration images replaced by others";
         rebuilt.notes.extend(unread(replaced, &calibration.skipped));
         let masks = mask_tensors(self.engine, self.subject, masks).map_err(self.at(Stage::Mask))?;
@@ -137,6 +142,7 @@ impl Run<'_> {
             dense: &self.subject.folded,
             masks: &masks,
             inputs: &calibration.inputs,
+            objective: self.case.task.objective(),
             settings: Settings {
                 iterations: settings.iterations,
                 batch_size: settings.batch_size,
@@ -160,19 +166,6 @@ impl Run<'_> {
             rebuilt.units.extend(reports.into_iter().map(unit));
         }
         Ok(rebuilt)
-    }
-
-    fn calibration(&self) -> Result<Calibration, TaskError> {
-        let source = self.subject.source().expect("a case has data");
-        let request = CalibrationRequest {
-            count: self.case.spec.settings.calibration,
-            augment: &self.case.augment,
-            seed: self.case.spec.settings.seed,
-            strict: self.case.spec.settings.strict,
-        };
-        let dense = &self.subject.folded;
-        let network = self.engine.network(self.subject.graph(), dense);
-        self.case.task.calibration(network, source, &request)
     }
 
     fn baseline(&self) -> Result<Evaluation, CaseError> {

@@ -4,6 +4,7 @@ use super::correction::LayerState;
 use super::solver::Problem;
 use super::{Input, Link, ReconstructError};
 use crate::capture::Walker;
+use crate::distill::Objective;
 use crate::graph::{GRANULARITIES, Graph, ParamId, Weights};
 use crate::progress::Progress;
 use candle_core::Tensor;
@@ -34,6 +35,8 @@ pub struct Job<'a> {
     pub masks: &'a BTreeMap<ParamId, Tensor>,
     /// The calibration samples, one tensor an input of the graph.
     pub inputs: &'a [Tensor],
+    /// What is to be small where the whole network is one unit.
+    pub objective: Objective,
     /// How much work to do.
     pub settings: Settings,
 }
@@ -45,7 +48,7 @@ pub struct UnitReport {
     pub name: String,
     /// Its layers.
     pub layers: Vec<String>,
-    /// Mean squared error of its output against the dense network's, over all samples, before.
+    /// Mean squared error of its outputs against the dense network's over all samples, or the objective of the task, before.
     pub loss_before: f64,
     /// The same, after; never more than before.
     pub loss_after: f64,
@@ -114,10 +117,17 @@ impl Job<'_> {
             dense.advance(self.dense, first)?;
             sparse.advance(weights, first)?;
             let source = source(link, &dense, &sparse);
-            let problem = Problem::new(self, unit, weights, [&dense, source])?;
+            let objective = if link.granularity.distils() {
+                self.objective
+            } else {
+                Objective::SquaredError
+            };
+            let problem = Problem::new(self, unit, objective, weights, [&dense, source])?;
             let report = problem.improve(link.solver.as_ref(), weights, progress)?;
             if let Some(targets) = problem.into_targets() {
-                dense.hold(unit.output, targets);
+                for (output, targets) in unit.outputs.iter().zip(targets) {
+                    dense.hold(*output, targets);
+                }
             }
             reports.push(UnitReport {
                 seconds: start.elapsed().as_secs_f64(),

@@ -81,6 +81,7 @@ impl Fixture {
             dense: &self.dense,
             masks: &self.masks,
             inputs: &self.inputs,
+            objective: crate::distill::Objective::KullbackLeibler { temperature: 2.0 },
             settings: Settings {
                 iterations: 60,
                 batch_size: 16,
@@ -129,7 +130,7 @@ fn gap(a: &Tensor, b: &Tensor) -> f32 {
     gap.to_scalar().unwrap()
 }
 
-const TECHNIQUES: [&str; 8] = [
+const TECHNIQUES: [&str; 11] = [
     "single-dense-none-adam",
     "single-sparse-weight+bias-exact",
     "layer-sparse-bias-sgd(lr=0.01)",
@@ -138,6 +139,9 @@ const TECHNIQUES: [&str; 8] = [
     "block-dense-none-sgd(lr=0.01,momentum=0)",
     "single-dense-none-exact,block-sparse-none-adam",
     "block-sparse-none-adam(iterations=3)",
+    "stage-sparse-bias-adam",
+    "net-sparse-none-adam(lr=0.01)",
+    "block-sparse-weight+bias-adam,net-sparse-none-sgd(lr=0.01)",
 ];
 
 #[test]

@@ -17,13 +17,15 @@ pub use scale::Scale;
 pub use store::{Loaded, Store, StoreError, StoreErrorKind};
 pub use summary::{Failed, Ignored, RunSummary};
 
+use crate::allocate::Evidence;
 use serde::{Deserialize, Serialize};
 
 /// The version of the record format. A record of another version is computed anew.
 ///
 /// # Changelog
 /// - 1: first version.
-pub const SCHEMA: u32 = 1;
+/// - 2: `evidence`, what an allocation was chosen by.
+pub const SCHEMA: u32 = 2;
 
 /// The result of one case, with all that is needed to trust it and to make it again.
 ///
@@ -54,6 +56,10 @@ pub struct Record {
     pub metrics: Ordered<Metric>,
     /// Every prunable layer, in the order of the network.
     pub layers: Vec<Layer>,
+    /// What the rates of the layers were chosen by, where that is more than the weights: losses by layer and rate, or the
+    /// course of learning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
     /// Every reconstructed unit, in the order of reconstruction; a chain of techniques lists those of each in turn.
     pub units: Vec<Unit>,
     /// Where the time went.
@@ -214,6 +220,7 @@ pub(crate) mod tests {
                 .into_iter()
                 .collect(),
             layers: vec![layer("conv1", 1_000, 500), layer("fc", 9_000, 8_500)],
+            evidence: None,
             units: vec![Unit {
                 name: "layer1.0".to_owned(),
                 layers: vec!["conv1".to_owned()],

@@ -5,6 +5,7 @@ use super::{
     TaskError,
 };
 use crate::data::{DataError, Dataset, Labels, Split, augment};
+use crate::distill::Objective;
 use crate::metrics::{ClassScores, Compute, METRICS, Metric};
 use crate::progress::Progress;
 use std::ops::RangeInclusive;
@@ -19,6 +20,9 @@ const ELEMENTS: usize = 1 << 17;
 /// The fewest and the most images that are.
 const BATCH: RangeInclusive<usize> = 8..=32;
 
+/// Softens the classes of a distillation (Hinton et al. 2015 use 1 to 20).
+const TEMPERATURE: f64 = 4.0;
+
 impl Task for Classification {
     fn name(&self) -> &'static str {
         "classification"
@@ -27,6 +31,12 @@ impl Task for Classification {
     fn metrics(&self) -> Vec<&'static Metric> {
         let ours = |metric: &&Metric| matches!(metric.compute, Compute::Classification(_));
         METRICS.iter().filter(ours).collect()
+    }
+
+    fn objective(&self) -> Objective {
+        Objective::KullbackLeibler {
+            temperature: TEMPERATURE,
+        }
     }
 
     fn calibration(

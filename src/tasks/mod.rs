@@ -8,7 +8,8 @@
 mod classification;
 
 use crate::data::{DataError, Dataset, Preprocess, PreprocessError, Reader};
-use crate::graph::{Graph, RunError, ValueId, Weights};
+use crate::distill::Objective;
+use crate::graph::{Graph, RunError, Weights};
 use crate::metrics::{Metric, ScoresError};
 use crate::progress::{Cancelled, Progress};
 use crate::registry::{Named, Registry, Spec, SpecError};
@@ -100,9 +101,9 @@ pub trait Task: Sync + Debug {
     /// Returns what it measures, the leading metric first.
     fn metrics(&self) -> Vec<&'static Metric>;
 
-    /// Returns the outputs of `graph` that a distillation compares; all of them unless the task knows better.
-    fn distilled(&self, graph: &Graph) -> Vec<ValueId> {
-        graph.outputs().to_vec()
+    /// Returns what is to be small where the outputs of a whole sparse network are compared with the dense one's.
+    fn objective(&self) -> Objective {
+        Objective::SquaredError
     }
 
     /// Returns label-free calibration inputs.

@@ -180,8 +180,8 @@ impl<'a> LayerState<'a> {
         weights: &Weights,
     ) -> Result<Tensor, ReconstructError> {
         let graph = self.job.graph;
-        let shape = &graph.value(self.unit.output).shape;
-        let plan = graph.plan(&self.unit.inputs, &[self.unit.output]);
+        let shape = &graph.value(self.unit.outputs[0]).shape;
+        let plan = graph.plan(&self.unit.inputs, &self.unit.outputs);
         let plan = plan.map_err(crate::graph::RunError::from)?;
         let mut sum = Tensor::zeros(shape.channels(), DType::F64, self.weight.device())?;
         for rows in batches(walker.samples()) {

@@ -1,13 +1,11 @@
 //! Gradient descent on a unit's output error, shared by the solvers that differ in their step only.
 
 use super::{Problem, Solution};
+use crate::capture::Order;
 use crate::graph::{ParamId, Weights};
 use crate::progress::Progress;
 use crate::reconstruct::ReconstructError;
 use candle_core::{Result as CandleResult, Tensor};
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
 use serde::Deserialize;
 
 /// How the learning rate changes over the iterations.
@@ -67,11 +65,12 @@ pub(super) fn descend(
     let settings = problem.settings();
     let iterations = schedule.iterations.unwrap_or(settings.iterations);
     let mut descent = Descent::new(problem);
-    let mut order = Order::new(problem, settings.batch_size);
+    let (seed, unit) = (settings.seed, &problem.unit().name);
+    let mut order = Order::new(seed, unit, problem.samples(), settings.batch_size);
     let mut best = (f64::INFINITY, Vec::new());
     for iteration in 0..iterations {
         progress.check()?;
-        descent.step(&order.next(), rule, schedule.rate(iteration, iterations))?;
+        descent.step(&order.batch(), rule, schedule.rate(iteration, iterations))?;
         let done = iteration + 1;
         if done * CHECKPOINTS % iterations < CHECKPOINTS {
             let loss = problem.loss(&descent.weights)?;
@@ -119,36 +118,5 @@ impl<'p, 'a> Descent<'p, 'a> {
     fn snapshot(&self) -> Vec<(ParamId, Tensor)> {
         let current = |(id, _): &(ParamId, _)| (*id, self.weights.tensor(*id).clone());
         self.params.iter().map(current).collect()
-    }
-}
-
-/// Samples in batches, without replacement within a pass; a new order each pass.
-struct Order {
-    rng: ChaCha8Rng,
-    rows: Vec<u32>,
-    next: usize,
-    batch: usize,
-}
-
-impl Order {
-    fn new(problem: &Problem<'_>, batch: usize) -> Self {
-        // Each unit has an order of its own, so that none depends on how many came before it.
-        let seed = format!("{}/{}", problem.settings().seed, problem.unit().name);
-        let rows: Vec<u32> = (0..problem.samples() as u32).collect();
-        Self {
-            rng: ChaCha8Rng::from_seed(*blake3::hash(seed.as_bytes()).as_bytes()),
-            batch: batch.clamp(1, rows.len().max(1)),
-            next: rows.len(),
-            rows,
-        }
-    }
-
-    fn next(&mut self) -> Vec<u32> {
-        if self.next + self.batch > self.rows.len() {
-            self.rows.shuffle(&mut self.rng);
-            self.next = 0;
-        }
-        self.next += self.batch;
-        self.rows[self.next - self.batch..self.next].to_vec()
     }
 }

@@ -122,9 +122,9 @@ impl<'a> Layer<'a> {
         let mut sums: Option<(Tensor, Tensor)> = None;
         for rows in batches(problem.samples()) {
             progress.check()?;
-            let (inputs, target) = problem.batch(&rows)?;
+            let (inputs, targets) = problem.batch(&rows)?;
             let x = self.with_constant(&self.matmul.rows(&inputs[0])?)?;
-            let y = self.matmul.targets(&target)?.contiguous()?;
+            let y = self.matmul.targets(&targets[0])?.contiguous()?;
             for start in (0..x.dim(1)?).step_by(ROWS) {
                 let count = ROWS.min(x.dim(1)? - start);
                 let some = |rows: &Tensor| rows.narrow(1, start, count)?.contiguous();

@@ -2,8 +2,9 @@
 
 use super::{Solution, Solver};
 use crate::capture::{Walker, batches};
-use crate::graph::{Graph, NodeId, ParamId, Plan, Role, RunError, Shape, Unit, Weights};
-use crate::kernels::{Wanted, scaled_difference, squared_distance};
+use crate::distill::Objective;
+use crate::graph::{Graph, NodeId, ParamId, Plan, Role, RunError, Unit, ValueId, Weights};
+use crate::kernels::Wanted;
 use crate::progress::Progress;
 use crate::reconstruct::{Job, ReconstructError, Settings, UnitReport};
 use candle_core::{DType, Tensor};
@@ -14,11 +15,12 @@ pub struct Problem<'a> {
     job: &'a Job<'a>,
     unit: &'a Unit,
     plan: Plan,
+    objective: Objective,
     start: Weights,
     /// Inputs of the unit in the dense network, and those that the sparse unit gets.
     walkers: [&'a Walker<'a>; 2],
     /// The dense outputs of all samples, where they fit the budget.
-    targets: Option<Tensor>,
+    targets: Option<Vec<Tensor>>,
 }
 
 impl<'a> Problem<'a> {
@@ -29,30 +31,31 @@ impl<'a> Problem<'a> {
     pub(in crate::reconstruct) fn new(
         job: &'a Job<'a>,
         unit: &'a Unit,
+        objective: Objective,
         weights: &Weights,
         walkers: [&'a Walker<'a>; 2],
     ) -> Result<Self, ReconstructError> {
-        let plan = job.graph.plan(&unit.inputs, &[unit.output]);
+        let plan = job.graph.plan(&unit.inputs, &unit.outputs);
         let mut problem = Self {
             job,
             unit,
             plan: plan.map_err(RunError::from)?,
+            objective,
             start: weights.clone(),
             walkers,
             targets: None,
         };
-        let bytes = problem.shape().numel() * problem.samples() * DType::F32.size_in_bytes();
+        let numel = |id: &ValueId| job.graph.value(*id).shape.numel();
+        let elements: usize = unit.outputs.iter().map(numel).sum();
+        let bytes = elements * problem.samples() * DType::F32.size_in_bytes();
         if bytes <= job.settings.memory / 2 {
-            let targets = batches(problem.samples())
-                .map(|rows| problem.dense_output(&rows))
-                .collect::<Result<Vec<_>, _>>()?;
-            problem.targets = Some(Tensor::cat(&targets, 0)?);
+            problem.targets = Some(problem.dense_outputs_of_all()?);
         }
         Ok(problem)
     }
 
     /// Returns the dense outputs of all samples, where they are held.
-    pub(in crate::reconstruct) fn into_targets(self) -> Option<Tensor> {
+    pub(in crate::reconstruct) fn into_targets(self) -> Option<Vec<Tensor>> {
         self.targets
     }
 
@@ -81,11 +84,6 @@ impl<'a> Problem<'a> {
         self.walkers[0].samples()
     }
 
-    /// Returns the shape of the unit's output.
-    pub fn shape(&self) -> &'a Shape {
-        &self.job.graph.value(self.unit.output).shape
-    }
-
     /// Returns what may be adjusted: weights and biases of the unit's layers, with the mask of a weight.
     pub fn adjustable(&self) -> Vec<(ParamId, Option<&'a Tensor>)> {
         let params = |layer: &NodeId| &self.job.graph.node(*layer).params;
@@ -98,29 +96,22 @@ impl<'a> Problem<'a> {
             .collect()
     }
 
-    /// Returns the inputs of some samples and the output that they should give.
+    /// Returns the inputs of some samples and the outputs that they should give.
     ///
     /// # Errors
     /// [`ReconstructError`] where the network fails.
-    pub fn batch(&self, rows: &[u32]) -> Result<(Vec<Tensor>, Tensor), ReconstructError> {
+    pub fn batch(&self, rows: &[u32]) -> Result<(Vec<Tensor>, Vec<Tensor>), ReconstructError> {
         let inputs = self.walkers[1].rows(&self.unit.inputs, rows)?;
-        let target = match &self.targets {
-            Some(targets) => crate::capture::select(targets, rows)?,
-            None => self.dense_output(rows)?,
+        let select = |targets: &Tensor| crate::capture::select(targets, rows);
+        let targets = match &self.targets {
+            Some(targets) => targets.iter().map(select).collect::<Result<_, _>>()?,
+            None => self.dense_outputs(rows)?,
         };
-        Ok((inputs, target))
+        Ok((inputs, targets))
     }
 
-    /// Returns the unit's output.
-    ///
-    /// # Errors
-    /// [`ReconstructError`] where the unit fails.
-    pub fn output(&self, weights: &Weights, inputs: &[Tensor]) -> Result<Tensor, ReconstructError> {
-        Ok(self.plan.run(self.graph(), weights, inputs)?.remove(0))
-    }
-
-    /// Returns the gradients of `params`, each where its mask is not zero, for the squared error of some samples, summed over
-    /// channels and averaged over positions and samples; nothing for a parameter that the output does not depend on.
+    /// Returns the gradients of `params`, each where its mask is not zero, for the objective on some samples
+    /// ([`Objective::gradient`]); nothing for a parameter that no output depends on.
     ///
     /// # Errors
     /// [`ReconstructError`] where the unit fails.
@@ -130,11 +121,14 @@ impl<'a> Problem<'a> {
         rows: &[u32],
         params: &[(ParamId, Option<&Tensor>)],
     ) -> Result<Vec<Option<Tensor>>, ReconstructError> {
-        let (inputs, target) = self.batch(rows)?;
+        let (inputs, targets) = self.batch(rows)?;
         let trace = self.plan.trace(self.graph(), weights, &inputs)?;
-        let output = trace.value(self.unit.output);
-        let positions = rows.len() * self.shape().numel() / self.shape().channels();
-        let gradient = scaled_difference(output, &target, 2.0 / positions as f64)?;
+        let pairs = self.unit.outputs.iter().zip(&targets);
+        let seeds = pairs.map(|(id, target)| {
+            let shape = &self.graph().value(*id).shape;
+            self.objective.gradient(trace.value(*id), target, shape)
+        });
+        let seeds = seeds.collect::<Result<Vec<_>, _>>()?;
         let wanted: Vec<(ParamId, Wanted<'_>)> = params
             .iter()
             .map(|(id, mask)| (*id, mask.map_or(Wanted::All, Wanted::Where)))
@@ -142,20 +136,23 @@ impl<'a> Problem<'a> {
         let graph = self.graph();
         Ok(self
             .plan
-            .gradients(graph, weights, trace, &[gradient], &wanted)?)
+            .gradients(graph, weights, trace, &seeds, &wanted)?)
     }
 
-    /// Returns the mean squared error over all samples and elements of the output.
+    /// Returns the objective, averaged over all samples and summed over outputs.
     ///
     /// # Errors
     /// [`ReconstructError`] where the unit fails.
     pub fn loss(&self, weights: &Weights) -> Result<f64, ReconstructError> {
         let mut sum = 0.0;
         for rows in batches(self.samples()) {
-            let (inputs, target) = self.batch(&rows)?;
-            sum += squared_distance(&self.output(weights, &inputs)?, &target)?;
+            let (inputs, targets) = self.batch(&rows)?;
+            let outputs = self.plan.run(self.graph(), weights, &inputs)?;
+            for (output, target) in outputs.iter().zip(&targets) {
+                sum += self.objective.sum(output, target)?;
+            }
         }
-        Ok(sum / (self.samples() * self.shape().numel()) as f64)
+        Ok(sum / self.samples() as f64)
     }
 
     /// Returns the starting weights with `tensors` in place.
@@ -204,8 +201,19 @@ impl<'a> Problem<'a> {
         })
     }
 
-    fn dense_output(&self, rows: &[u32]) -> Result<Tensor, ReconstructError> {
+    fn dense_outputs(&self, rows: &[u32]) -> Result<Vec<Tensor>, ReconstructError> {
         let inputs = self.walkers[0].rows(&self.unit.inputs, rows)?;
-        self.output(self.job.dense, &inputs)
+        Ok(self.plan.run(self.graph(), self.job.dense, &inputs)?)
+    }
+
+    fn dense_outputs_of_all(&self) -> Result<Vec<Tensor>, ReconstructError> {
+        let mut parts: Vec<Vec<Tensor>> = vec![Vec::new(); self.unit.outputs.len()];
+        for rows in batches(self.samples()) {
+            for (part, output) in parts.iter_mut().zip(self.dense_outputs(&rows)?) {
+                part.push(output);
+            }
+        }
+        let whole = parts.iter().map(|part| Tensor::cat(part, 0));
+        Ok(whole.collect::<Result<_, _>>()?)
     }
 }

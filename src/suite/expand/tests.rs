@@ -124,7 +124,7 @@ fn bad_suites_say_where_and_why() {
         ("[0.5, 0.875]", "[]", "section `first` has no cases"),
         ("sparsities", "sparsitys", "unknown field `sparsitys`"),
         ("\"uniform\"", "\"unifrom\"", "did you mean `uniform`?"),
-        ("single-dense", "singel-dense", "did you mean `single`?"),
+        ("single-dense", "singel-dense", "did you mean `single`"),
         (
             "name = \"first\"",
             "name = \"first\"\nmodels = [\"resnet\"]",

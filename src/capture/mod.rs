@@ -4,6 +4,10 @@
 //! take. Moving on runs what lies between, once, so that visiting every unit of a network costs one pass over it. Where
 //! the values would not fit the memory budget the walker stays behind, and what is asked for is computed from there.
 
+mod order;
+
+pub use order::Order;
+
 use crate::graph::{Graph, NodeId, RunError, ValueId, Weights};
 use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;
@@ -90,16 +94,29 @@ impl<'a> Walker<'a> {
     /// # Errors
     /// [`CaptureError`] where the network fails.
     pub fn rows(&self, values: &[ValueId], rows: &[u32]) -> Result<Vec<Tensor>, CaptureError> {
-        let take = |tensor: &Tensor| select(tensor, rows);
         if let Some(held) = self.held_all(values) {
-            return held.into_iter().map(|t| Ok(take(t)?)).collect();
+            let take = |tensor: &Tensor| Ok(select(tensor, rows)?);
+            return held.into_iter().map(take).collect();
         }
+        self.rows_with(&self.weights, values, rows)
+    }
+
+    /// Returns `values`, none of which is held, for the samples `rows`, where `weights` take over from here on.
+    ///
+    /// # Errors
+    /// [`CaptureError`] where the network fails.
+    pub fn rows_with(
+        &self,
+        weights: &Weights,
+        values: &[ValueId],
+        rows: &[u32],
+    ) -> Result<Vec<Tensor>, CaptureError> {
         let inputs = self
             .held
             .iter()
-            .map(|(id, tensor)| Ok((*id, take(tensor)?)))
+            .map(|(id, tensor)| Ok((*id, select(tensor, rows)?)))
             .collect::<Result<Vec<_>, candle_core::Error>>()?;
-        Ok(self.graph.run(&self.weights, &inputs, values)?)
+        Ok(self.graph.run(weights, &inputs, values)?)
     }
 
     /// Returns `values` for all samples.
