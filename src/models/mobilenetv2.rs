@@ -3,7 +3,7 @@
 //! `mobilenet_v2` is torchvision's network for 224 pixels; `cifar10_mobilenetv2_x*` and `cifar100_mobilenetv2_x*` are the variants of
 //! chenyaofo's `pytorch-cifar-models`, whose first two stages keep the size of the image, and `mobilenetv2_x*` is short for the former.
 //! Parameter names are torchvision's in all.
-//! `mobilenetv2_050`, `_100` and `_140` are timm's networks of other widths, with timm's parameter names.
+//! `mobilenetv2_050`, `_075`, `_100` and `_140` are timm's networks of other widths, with timm's parameter names.
 
 use super::dialect::Dialect;
 use super::inverted::{Before, Naming, Network, Part, Stage};
@@ -108,6 +108,7 @@ pub(super) static TIMM: Table<Timm> = Table {
             timm(0.5),
             Card::timm("mobilenetv2_050.lamb_in1k"),
         ),
+        Variant::new("mobilenetv2_075", timm(0.75), Card::UNPUBLISHED.bicubic()),
         Variant::new(
             "mobilenetv2_100",
             timm(1.0),

@@ -130,7 +130,7 @@ FAMILIES: Dict[str, List[Case]] = {
         Case("mobilenet_v2", "timm:mobilenetv2_100"),
     ],
     "mobilenetv2-timm": [
-        *(Case(f"mobilenetv2_{width}", "timm") for width in ("050", "100", "140")),
+        *(Case(f"mobilenetv2_{width}", "timm") for width in ("050", "075", "100", "140")),
         Case("mobilenetv2_100", "torchvision:mobilenet_v2"),
     ],
     "mobilenetv3": [Case(f"mobilenet_v3_{size}", "torchvision") for size in ("small", "large")],
