@@ -12,6 +12,7 @@ const AFTER_HELP: &str = "\
 Examples:
   ptsbench run resnet20 --jobs 2              the cases of the default suite whose id contains `resnet20`
   ptsbench run --suite my.toml --out results  a suite of your own
+  ptsbench run --seed 1 --out reports/seed1   the default suite with another seed
   ptsbench run --check                        compare with the goldens, as `cargo test` does";
 
 /// Runs cases side by side and writes the leaderboard.
@@ -33,6 +34,9 @@ pub(super) struct Run {
     /// Compute cases anew whose record is there already
     #[arg(long)]
     force: bool,
+    /// The seed of everything random, in place of the suites'; records of other seeds belong in other folders (`--out`)
+    #[arg(long, conflicts_with = "check")]
+    seed: Option<u64>,
     /// Compare each record with its golden, as `cargo test` does
     #[arg(long)]
     check: bool,
@@ -43,7 +47,12 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn execute(&self) -> Result<(), CliError> {
         let device = self.device.open()?;
-        let suites = suite::load("suites".as_ref(), &self.suites)?;
+        let mut suites = suite::load("suites".as_ref(), &self.suites)?;
+        if let Some(seed) = self.seed {
+            for entry in suites.iter_mut().flat_map(|suite| &mut suite.entries) {
+                entry.case.spec.settings.seed = seed;
+            }
+        }
         check_writable(&self.out).map_err(|source| CliError::Folder {
             path: self.out.clone(),
             option: "--out",
