@@ -1,7 +1,7 @@
 //! How far the outputs of a sparse network are from those of the dense one, and the gradient that brings them nearer
 //! (Hinton et al. 2015, "Distilling the knowledge in a neural network").
 
-use crate::graph::Shape;
+use crate::graph::{Graph, Shape, Trace, ValueId};
 use crate::kernels::{scaled_difference, squared_distance};
 use candle_core::{D, Result, Tensor};
 use candle_nn::ops::{log_softmax, softmax};
@@ -39,6 +39,34 @@ impl Objective {
                 Ok(temperature * temperature * f64::from(sum))
             }
         }
+    }
+
+    /// Returns the loss of a batch of several outputs: the sum of what [`Self::sum`] says of each.
+    ///
+    /// # Errors
+    /// What candle says.
+    pub fn total(self, outputs: &[Tensor], targets: &[Tensor]) -> Result<f64> {
+        let pairs = outputs.iter().zip(targets);
+        let losses = pairs.map(|(output, target)| self.sum(output, target));
+        losses.sum()
+    }
+
+    /// Returns the gradients of the loss of a batch with respect to the `outputs` of `graph` that `trace` holds; see [`Self::gradient`].
+    ///
+    /// # Errors
+    /// What candle says.
+    pub fn gradients(
+        self,
+        graph: &Graph,
+        outputs: &[ValueId],
+        trace: &Trace,
+        targets: &[Tensor],
+    ) -> Result<Vec<Tensor>> {
+        let pairs = outputs.iter().zip(targets);
+        let gradient = |(id, target): (&ValueId, &Tensor)| {
+            self.gradient(trace.value(*id), target, &graph.value(*id).shape)
+        };
+        pairs.map(gradient).collect()
     }
 
     /// Returns the gradient of the loss of a batch with respect to the output, averaged over samples. The squared error is averaged over the

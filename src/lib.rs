@@ -20,6 +20,7 @@ pub mod capture;
 pub mod case;
 pub mod cli;
 pub mod data;
+pub mod descent;
 pub mod distill;
 pub mod exit;
 pub mod golden;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 /// A module imports only from those before it.
-const ORDER: [&str; 26] = [
+const ORDER: [&str; 27] = [
     "atomic",
     "exit",
     "progress",
@@ -22,6 +22,7 @@ const ORDER: [&str; 26] = [
     "metrics",
     "tasks",
     "capture",
+    "descent",
     "allocate",
     "mask",
     "reconstruct",

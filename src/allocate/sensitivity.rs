@@ -12,7 +12,7 @@ use super::{
     AllocateError, Allocator, Calibration, Context, Evidence, LayerSensitivity, LayerWeights,
     Rates, Sensitivity, smallest,
 };
-use crate::capture::{Walker, batches};
+use crate::capture::{Walker, batches, gathered, selected};
 use crate::graph::{NodeId, Weights};
 use crate::registry::{Technique, from_params};
 use candle_core::Tensor;
@@ -120,19 +120,18 @@ impl SensitivityAnalysis {
 /// Measures what a change of weights does to the network's outputs.
 struct Probe<'a> {
     calibration: &'a Calibration<'a>,
-    /// The dense outputs of each batch.
-    targets: Vec<Vec<Tensor>>,
+    /// The dense outputs of all samples.
+    targets: Vec<Tensor>,
 }
 
 impl<'a> Probe<'a> {
     fn new(calibration: &'a Calibration<'a>) -> Result<Self, AllocateError> {
         let &Calibration { graph, weights, .. } = calibration;
         let walker = Walker::new(graph, weights, &calibration.inputs, 0);
-        let rows = batches(walker.samples());
-        let targets = rows.map(|rows| walker.rows(graph.outputs(), &rows));
+        let targets = gathered(walker.samples(), |rows| walker.rows(graph.outputs(), rows))?;
         Ok(Self {
             calibration,
-            targets: targets.collect::<Result<_, _>>()?,
+            targets,
         })
     }
 
@@ -149,11 +148,9 @@ impl<'a> Probe<'a> {
         } = self.calibration;
         let weights = self.pruned(layer, id, rate)?;
         let mut sum = 0.0;
-        for (rows, targets) in batches(walker.samples()).zip(&self.targets) {
+        for rows in batches(walker.samples()) {
             let outputs = walker.rows_with(&weights, graph.outputs(), &rows)?;
-            for (output, target) in outputs.iter().zip(targets) {
-                sum += objective.sum(output, target)?;
-            }
+            sum += objective.total(&outputs, &selected(&self.targets, &rows)?)?;
         }
         let mean = sum / walker.samples() as f64;
         // A divergence of softmaxes is never below zero but for rounding.

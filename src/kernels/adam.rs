@@ -29,7 +29,31 @@ pub struct Moments {
     pub second: Tensor,
 }
 
+impl Moments {
+    /// Makes those of no gradient yet, in the shape of `gradient`.
+    ///
+    /// # Errors
+    /// What candle says.
+    pub fn zeros_like(gradient: &Tensor) -> Result<Self> {
+        Ok(Self {
+            first: gradient.zeros_like()?,
+            second: gradient.zeros_like()?,
+        })
+    }
+}
+
 impl AdamStep {
+    /// Makes step number `step`, from 1, at a learning rate.
+    pub fn new(lr: f64, [beta1, beta2]: [f64; 2], eps: f64, step: i32) -> Self {
+        Self {
+            beta1,
+            beta2,
+            rate: lr / (1.0 - beta1.powi(step)),
+            second_bias: 1.0 - beta2.powi(step),
+            eps,
+        }
+    }
+
     /// Takes `gradient` into the moments, and returns `weight` moved, on any device.
     ///
     /// # Errors

@@ -4,9 +4,9 @@
 //! call `denselayer1.norm1.weight`, likewise for `conv`; both are read.
 
 use super::dialect::Dialect;
-use super::parts::norm;
+use super::parts::{classified, norm};
 use super::{Architecture, Card, Table, Variant};
-use crate::graph::ops::{Activation, AvgPool2d, Concat, Conv2d, GlobalAvgPool, Linear, MaxPool2d};
+use crate::graph::ops::{Activation, AvgPool2d, Concat, Conv2d, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
 
@@ -94,14 +94,7 @@ impl Architecture for DenseNet {
             }
         }
         let x = norm_relu(&mut builder, ["features.norm5", "relu"], x)?;
-        let x = builder.add("avgpool", GlobalAvgPool {}, &[x])?;
-        let head = Linear {
-            in_features: channels,
-            out_features: self.num_classes,
-            bias: true,
-        };
-        let output = builder.add("classifier", head, &[x])?;
-        Ok(builder.finish(&[output]))
+        classified(builder, "classifier", self.num_classes, x)
     }
 }
 

@@ -4,9 +4,9 @@
 //! also holds two auxiliary heads, `aux1.*` and `aux2.*`, which serve training alone and are left out; its input has the mean and standard
 //! deviation 0.5 (`transform_input`), which is preprocessing.
 
-use super::parts::basic_conv;
+use super::parts::{basic_conv, classified};
 use super::{Architecture, Card, Table, Variant};
-use crate::graph::ops::{Concat, Conv2d, GlobalAvgPool, Linear, MaxPool2d};
+use crate::graph::ops::{Concat, Conv2d, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
 
@@ -69,15 +69,7 @@ impl Architecture for GoogLeNet {
                 x = inception(&mut builder, name, *widths, x)?;
             }
         }
-        let in_features = builder.shape(x).channels();
-        let x = builder.add("avgpool", GlobalAvgPool {}, &[x])?;
-        let head = Linear {
-            in_features,
-            out_features: self.num_classes,
-            bias: true,
-        };
-        let output = builder.add("fc", head, &[x])?;
-        Ok(builder.finish(&[output]))
+        classified(builder, "fc", self.num_classes, x)
     }
 }
 

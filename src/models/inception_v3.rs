@@ -3,9 +3,9 @@
 //! Names and parameter names are torchvision's. Its published checkpoint also holds an auxiliary head, `AuxLogits.*`, which serves training
 //! alone and is left out; its input has the mean and standard deviation 0.5 (`transform_input`), which is preprocessing.
 
-use super::parts::basic_conv;
+use super::parts::{basic_conv, classified};
 use super::{Architecture, Card, Table, Variant};
-use crate::graph::ops::{AvgPool2d, Concat, Conv2d, GlobalAvgPool, Linear, MaxPool2d};
+use crate::graph::ops::{AvgPool2d, Concat, Conv2d, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, Op, ValueId};
 use serde::{Deserialize, Serialize};
 
@@ -60,15 +60,7 @@ impl Architecture for InceptionV3 {
         for name in ["Mixed_7b", "Mixed_7c"] {
             x = Module::new(&mut builder, name, x).spread()?;
         }
-        let in_features = builder.shape(x).channels();
-        let x = builder.add("avgpool", GlobalAvgPool {}, &[x])?;
-        let head = Linear {
-            in_features,
-            out_features: self.num_classes,
-            bias: true,
-        };
-        let output = builder.add("fc", head, &[x])?;
-        Ok(builder.finish(&[output]))
+        classified(builder, "fc", self.num_classes, x)
     }
 }
 

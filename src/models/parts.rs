@@ -163,11 +163,7 @@ pub(super) fn classified(
     num_classes: usize,
     input: ValueId,
 ) -> Result<Graph, BuildError> {
-    let head = Linear {
-        in_features: builder.shape(input).channels(),
-        out_features: num_classes,
-        bias: true,
-    };
+    let head = linear(builder.shape(input).channels(), num_classes);
     let x = builder.add("avgpool", GlobalAvgPool {}, &[input])?;
     let output = builder.add(name, head, &[x])?;
     Ok(builder.finish(&[output]))

@@ -2,9 +2,9 @@
 //!
 //! Names and parameter names are torchvision's; in a bottleneck the stride is on the 3x3 convolution, as there.
 
-use super::parts::conv_norm;
+use super::parts::{classified, conv_norm};
 use super::{Architecture, Card, Table, Variant};
-use crate::graph::ops::{Activation, Add, Conv2d, GlobalAvgPool, Linear, MaxPool2d};
+use crate::graph::ops::{Activation, Add, Conv2d, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
 
@@ -114,14 +114,7 @@ impl Architecture for ResNet {
                     self.block(&mut builder, &name, [channels, 64 << stage, stride], x)?;
             }
         }
-        let x = builder.add("avgpool", GlobalAvgPool {}, &[x])?;
-        let head = Linear {
-            in_features: channels,
-            out_features: self.num_classes,
-            bias: true,
-        };
-        let output = builder.add("fc", head, &[x])?;
-        Ok(builder.finish(&[output]))
+        classified(builder, "fc", self.num_classes, x)
     }
 }
 

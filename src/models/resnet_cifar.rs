@@ -4,9 +4,9 @@
 //! `pytorch_resnet_cifar10`; `cifar10_resnet20`, `cifar100_resnet20` and theirs have option-B shortcuts, and the names of
 //! chenyaofo's `pytorch-cifar-models`.
 
-use super::parts::conv_norm;
+use super::parts::{classified, conv_norm};
 use super::{Architecture, Card, Table, Variant};
-use crate::graph::ops::{Activation, Add, Conv2d, GlobalAvgPool, Linear, OptionAShortcut};
+use crate::graph::ops::{Activation, Add, Conv2d, OptionAShortcut};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
 
@@ -95,15 +95,8 @@ impl Architecture for ResNetCifar {
                 channels = width;
             }
         }
-        let x = builder.add("avgpool", GlobalAvgPool {}, &[x])?;
-        let head = Linear {
-            in_features: channels,
-            out_features: self.num_classes,
-            bias: true,
-        };
-        let name = if self.projection { "fc" } else { "linear" };
-        let output = builder.add(name, head, &[x])?;
-        Ok(builder.finish(&[output]))
+        let head = if self.projection { "fc" } else { "linear" };
+        classified(builder, head, self.num_classes, x)
     }
 }
 

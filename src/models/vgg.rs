@@ -4,9 +4,9 @@
 //! images of chenyaofo's `pytorch-cifar-models`, with a narrower classifier.
 
 use super::dialect::Dialect;
-use super::parts::norm;
+use super::parts::{linear, norm};
 use super::{Architecture, Card, Table, Variant};
-use crate::graph::ops::{Activation, AdaptiveAvgPool2d, Conv2d, Flatten, Linear, MaxPool2d};
+use crate::graph::ops::{Activation, AdaptiveAvgPool2d, Conv2d, Flatten, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
 
@@ -158,11 +158,6 @@ impl Vgg {
     }
 
     fn classifier(&self, builder: &mut Builder, input: ValueId) -> Result<ValueId, BuildError> {
-        let linear = |in_features, out_features| Linear {
-            in_features,
-            out_features,
-            bias: true,
-        };
         let hidden = self.head_hidden_size;
         let first = linear(builder.shape(input).numel(), hidden);
         let x = builder.add("classifier.0", first, &[input])?;

@@ -47,7 +47,6 @@ pub struct Outcome {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Baseline {
     samples: usize,
-    #[serde(default)]
     skipped: Vec<String>,
     metrics: Vec<(String, f64)>,
 }

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::data::{DataError, Dataset, Labels, Split, augment};
 use crate::distill::Objective;
+use crate::graph::{Graph, ValueId};
 use crate::metrics::{ClassScores, Compute, METRICS, Metric};
 use crate::progress::Progress;
 use std::ops::RangeInclusive;
@@ -61,13 +62,7 @@ impl Task for Classification {
         request: EvaluationRequest,
         progress: &dyn Progress,
     ) -> Result<Evaluation, TaskError> {
-        let [output] = network.graph.outputs() else {
-            return Err(TaskError::Outputs {
-                task: self.name(),
-                expected: 1,
-                found: network.graph.outputs().len(),
-            });
-        };
+        let output = self.scores_of(network.graph)?;
         let available = source.dataset.count(Split::Test);
         let samples = request
             .limit
@@ -75,14 +70,13 @@ impl Task for Classification {
         if samples == 0 {
             return Err(TaskError::NoSamples);
         }
-        let classes = network.graph.value(*output).shape.numel();
+        let classes = network.graph.value(output).shape.numel();
         let labels = labels_below(classes, source.dataset, samples)?;
         let mut scores = ClassScores::new(classes);
         let mut skipped = Vec::new();
-        let plan = network.graph.plan(network.graph.inputs(), &[*output]);
+        let plan = network.graph.plan(network.graph.inputs(), &[output]);
         let plan = plan.map_err(crate::graph::RunError::from)?;
-        let image = network.graph.value(network.graph.inputs()[0]).shape.numel();
-        let batch = (ELEMENTS / image).clamp(*BATCH.start(), *BATCH.end());
+        let batch = batch_size(network.graph);
         progress.stage("evaluate", samples.div_ceil(batch));
         source
             .reader(request.strict)
@@ -116,6 +110,26 @@ impl Task for Classification {
             metrics: metrics.collect(),
         })
     }
+}
+
+impl Classification {
+    /// Returns the only output.
+    fn scores_of(&self, graph: &Graph) -> Result<ValueId, TaskError> {
+        match graph.outputs() {
+            [output] => Ok(*output),
+            many => Err(TaskError::Outputs {
+                task: self.name(),
+                expected: 1,
+                found: many.len(),
+            }),
+        }
+    }
+}
+
+/// Returns how many images are run at once.
+fn batch_size(graph: &Graph) -> usize {
+    let image = graph.value(graph.inputs()[0]).shape.numel();
+    (ELEMENTS / image).clamp(*BATCH.start(), *BATCH.end())
 }
 
 /// Returns the labels of the test images, if those of the first `samples` are below `classes`.

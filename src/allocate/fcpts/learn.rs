@@ -4,7 +4,8 @@ use super::bridge::Bridge;
 use super::scores::Scores;
 use super::{Fcpts, Ste, Training};
 use crate::allocate::{AllocateError, Calibration, Context, Learning, Moment};
-use crate::capture::{Order, batches, select};
+use crate::capture::{gathered, selected};
+use crate::descent::{Order, cosine, is_due};
 use crate::graph::{ParamId, Plan, RunError, Weights};
 use crate::kernels::{AdamStep, Moments, Wanted};
 use candle_core::{DType, Tensor};
@@ -36,13 +37,12 @@ pub(super) fn learn(
     course.note(0, &learner)?;
     for step in 1..=iterations {
         progress.check()?;
-        let done = (step - 1) as f64 / iterations as f64;
-        let decay = 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
+        let decay = cosine(step - 1, iterations);
         let loss = learner.step(&order.batch(), step as i32, decay)?;
         course.learning.losses.push(loss);
         let sparsity = learner.scores.sparsity(&learner.bridges);
         course.learning.constraint.push(sparsity - context.target);
-        if step * CHECKPOINTS % iterations < CHECKPOINTS {
+        if is_due(step, iterations, CHECKPOINTS) {
             course.note(step, &learner)?;
         }
         progress.step("step");
@@ -155,15 +155,13 @@ impl<'a> Learner<'a> {
         let Calibration {
             graph, objective, ..
         } = *self.calibration;
-        let inputs = rows_of(&self.calibration.inputs, rows)?;
+        let inputs = selected(&self.calibration.inputs, rows)?;
         let trace = self.plan.trace(graph, &sparse, &inputs)?;
-        let targets = rows_of(&self.teacher, rows)?;
-        let (mut loss, mut seeds) = (0.0, Vec::with_capacity(targets.len()));
-        for (id, target) in graph.outputs().iter().zip(&targets) {
-            let output = trace.value(*id);
-            loss += objective.sum(output, target)? / rows.len() as f64;
-            seeds.push(objective.gradient(output, target, &graph.value(*id).shape)?);
-        }
+        let targets = selected(&self.teacher, rows)?;
+        let ids = graph.outputs();
+        let outputs: Vec<Tensor> = ids.iter().map(|id| trace.value(*id).clone()).collect();
+        let loss = objective.total(&outputs, &targets)? / rows.len() as f64;
+        let seeds = objective.gradients(graph, ids, &trace, &targets)?;
         if !loss.is_finite() {
             return Err(AllocateError::Diverged);
         }
@@ -226,13 +224,7 @@ impl<'a> Learner<'a> {
         decay: f64,
     ) -> Result<(), AllocateError> {
         let thresholds = self.scores.thresholds(&self.bridges);
-        let rule = AdamStep {
-            beta1: BETAS[0],
-            beta2: BETAS[1],
-            rate: self.technique.weight_lr * decay / (1.0 - BETAS[0].powi(step)),
-            second_bias: 1.0 - BETAS[1].powi(step),
-            eps: 1e-8,
-        };
+        let rule = AdamStep::new(self.technique.weight_lr * decay, BETAS, 1e-8, step);
         for (index, gradient) in gradients.iter().enumerate() {
             let Some(gradient) = gradient else { continue };
             let (weights, threshold) = (&self.latent[index], thresholds[index]);
@@ -243,10 +235,7 @@ impl<'a> Learner<'a> {
             let (weight, gradient) = (vector(weights.clone())?, vector(through.collect())?);
             let moments = match &mut self.weight_moments[index] {
                 Some(moments) => moments,
-                none => none.insert(Moments {
-                    first: gradient.zeros_like()?,
-                    second: gradient.zeros_like()?,
-                }),
+                none => none.insert(Moments::zeros_like(&gradient)?),
             };
             self.latent[index] = numbers(&rule.take(&weight, &gradient, moments)?)?;
             self.bridges[index] = Bridge::new(&self.latent[index], self.technique.density);
@@ -293,11 +282,8 @@ impl<'a> Learner<'a> {
 
     /// Returns the distillation loss at the present scores, averaged over all samples.
     fn loss(&self) -> Result<f64, AllocateError> {
-        let mut sum = 0.0;
         let outputs = self.outputs_of_all(&self.sparse()?)?;
-        for (output, target) in outputs.iter().zip(&self.teacher) {
-            sum += self.calibration.objective.sum(output, target)?;
-        }
+        let sum = self.calibration.objective.total(&outputs, &self.teacher)?;
         let mean = sum / self.samples as f64;
         Some(mean)
             .filter(|mean| mean.is_finite())
@@ -305,17 +291,10 @@ impl<'a> Learner<'a> {
     }
 
     fn outputs_of_all(&self, weights: &Weights) -> Result<Vec<Tensor>, AllocateError> {
-        let graph = self.calibration.graph;
-        let mut parts: Vec<Vec<Tensor>> = vec![Vec::new(); graph.outputs().len()];
-        for rows in batches(self.samples) {
-            let inputs = rows_of(&self.calibration.inputs, &rows)?;
-            let outputs = self.plan.run(graph, weights, &inputs)?;
-            for (part, output) in parts.iter_mut().zip(outputs) {
-                part.push(output);
-            }
-        }
-        let whole = parts.iter().map(|part| Tensor::cat(part, 0));
-        Ok(whole.collect::<Result<_, _>>()?)
+        gathered(self.samples, |rows| {
+            let inputs = selected(&self.calibration.inputs, rows)?;
+            Ok(self.plan.run(self.calibration.graph, weights, &inputs)?)
+        })
     }
 }
 
@@ -345,8 +324,4 @@ pub(super) fn threshold_gradient(
 
 fn numbers(tensor: &Tensor) -> candle_core::Result<Vec<f32>> {
     tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()
-}
-
-fn rows_of(tensors: &[Tensor], rows: &[u32]) -> candle_core::Result<Vec<Tensor>> {
-    tensors.iter().map(|tensor| select(tensor, rows)).collect()
 }

@@ -80,22 +80,9 @@ impl Rule for Descent {
         } = self.adam;
         let (steps, moments) = match self.states.entry(index) {
             Entry::Occupied(state) => state.into_mut(),
-            Entry::Vacant(state) => state.insert((
-                0,
-                Moments {
-                    first: gradient.zeros_like()?,
-                    second: gradient.zeros_like()?,
-                },
-            )),
+            Entry::Vacant(state) => state.insert((0, Moments::zeros_like(gradient)?)),
         };
         *steps += 1;
-        let step = AdamStep {
-            beta1,
-            beta2,
-            rate: lr / (1.0 - beta1.powi(*steps)),
-            second_bias: 1.0 - beta2.powi(*steps),
-            eps,
-        };
-        step.take(weight, gradient, moments)
+        AdamStep::new(lr, [beta1, beta2], eps, *steps).take(weight, gradient, moments)
     }
 }

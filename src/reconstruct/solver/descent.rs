@@ -1,7 +1,7 @@
 //! Gradient descent on a unit's output error, shared by the solvers that differ in their step only.
 
 use super::{Problem, Solution};
-use crate::capture::Order;
+use crate::descent::{Order, cosine, is_due};
 use crate::graph::{ParamId, Weights};
 use crate::progress::Progress;
 use crate::reconstruct::ReconstructError;
@@ -47,10 +47,7 @@ impl Schedule {
     fn rate(&self, iteration: usize, iterations: usize) -> f64 {
         match self.decay {
             Decay::None => self.lr,
-            Decay::Cosine => {
-                let done = iteration as f64 / iterations as f64;
-                self.lr * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
-            }
+            Decay::Cosine => self.lr * cosine(iteration, iterations),
         }
     }
 }
@@ -72,7 +69,7 @@ pub(super) fn descend(
         progress.check()?;
         descent.step(&order.batch(), rule, schedule.rate(iteration, iterations))?;
         let done = iteration + 1;
-        if done * CHECKPOINTS % iterations < CHECKPOINTS {
+        if is_due(done, iterations, CHECKPOINTS) {
             let loss = problem.loss(&descent.weights)?;
             if loss < best.0 {
                 best = (loss, descent.snapshot());

@@ -1,7 +1,7 @@
 //! A unit to be reconstructed.
 
 use super::{Solution, Solver};
-use crate::capture::{Walker, batches};
+use crate::capture::{Walker, batches, gathered, selected};
 use crate::distill::Objective;
 use crate::graph::{Graph, NodeId, ParamId, Plan, Role, RunError, Unit, ValueId, Weights};
 use crate::kernels::Wanted;
@@ -49,7 +49,8 @@ impl<'a> Problem<'a> {
         let elements: usize = unit.outputs.iter().map(numel).sum();
         let bytes = elements * problem.samples() * DType::F32.size_in_bytes();
         if bytes <= job.settings.memory / 2 {
-            problem.targets = Some(problem.dense_outputs_of_all()?);
+            let dense = |rows: &[u32]| problem.dense_outputs(rows);
+            problem.targets = Some(gathered(problem.samples(), dense)?);
         }
         Ok(problem)
     }
@@ -102,9 +103,8 @@ impl<'a> Problem<'a> {
     /// [`ReconstructError`] where the network fails.
     pub fn batch(&self, rows: &[u32]) -> Result<(Vec<Tensor>, Vec<Tensor>), ReconstructError> {
         let inputs = self.walkers[1].rows(&self.unit.inputs, rows)?;
-        let select = |targets: &Tensor| crate::capture::select(targets, rows);
         let targets = match &self.targets {
-            Some(targets) => targets.iter().map(select).collect::<Result<_, _>>()?,
+            Some(targets) => selected(targets, rows)?,
             None => self.dense_outputs(rows)?,
         };
         Ok((inputs, targets))
@@ -123,17 +123,12 @@ impl<'a> Problem<'a> {
     ) -> Result<Vec<Option<Tensor>>, ReconstructError> {
         let (inputs, targets) = self.batch(rows)?;
         let trace = self.plan.trace(self.graph(), weights, &inputs)?;
-        let pairs = self.unit.outputs.iter().zip(&targets);
-        let seeds = pairs.map(|(id, target)| {
-            let shape = &self.graph().value(*id).shape;
-            self.objective.gradient(trace.value(*id), target, shape)
-        });
-        let seeds = seeds.collect::<Result<Vec<_>, _>>()?;
+        let (graph, outputs) = (self.graph(), &self.unit.outputs);
+        let seeds = self.objective.gradients(graph, outputs, &trace, &targets)?;
         let wanted: Vec<(ParamId, Wanted<'_>)> = params
             .iter()
             .map(|(id, mask)| (*id, mask.map_or(Wanted::All, Wanted::Where)))
             .collect();
-        let graph = self.graph();
         Ok(self
             .plan
             .gradients(graph, weights, trace, &seeds, &wanted)?)
@@ -148,9 +143,7 @@ impl<'a> Problem<'a> {
         for rows in batches(self.samples()) {
             let (inputs, targets) = self.batch(&rows)?;
             let outputs = self.plan.run(self.graph(), weights, &inputs)?;
-            for (output, target) in outputs.iter().zip(&targets) {
-                sum += self.objective.sum(output, target)?;
-            }
+            sum += self.objective.total(&outputs, &targets)?;
         }
         Ok(sum / self.samples() as f64)
     }
@@ -204,16 +197,5 @@ impl<'a> Problem<'a> {
     fn dense_outputs(&self, rows: &[u32]) -> Result<Vec<Tensor>, ReconstructError> {
         let inputs = self.walkers[0].rows(&self.unit.inputs, rows)?;
         Ok(self.plan.run(self.graph(), self.job.dense, &inputs)?)
-    }
-
-    fn dense_outputs_of_all(&self) -> Result<Vec<Tensor>, ReconstructError> {
-        let mut parts: Vec<Vec<Tensor>> = vec![Vec::new(); self.unit.outputs.len()];
-        for rows in batches(self.samples()) {
-            for (part, output) in parts.iter_mut().zip(self.dense_outputs(&rows)?) {
-                part.push(output);
-            }
-        }
-        let whole = parts.iter().map(|part| Tensor::cat(part, 0));
-        Ok(whole.collect::<Result<_, _>>()?)
     }
 }

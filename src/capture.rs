@@ -4,10 +4,6 @@
 //! take. Moving on runs what lies between, once, so that visiting every unit of a network costs one pass over it. Where
 //! the values would not fit the memory budget the walker stays behind, and what is asked for is computed from there.
 
-mod order;
-
-pub use order::Order;
-
 use crate::graph::{Graph, NodeId, RunError, ValueId, Weights};
 use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;
@@ -124,16 +120,7 @@ impl<'a> Walker<'a> {
         if values.is_empty() {
             return Ok(Vec::new());
         }
-        let mut parts: Vec<Vec<Tensor>> = vec![Vec::new(); values.len()];
-        for rows in batches(self.samples) {
-            for (part, tensor) in parts.iter_mut().zip(self.rows(values, &rows)?) {
-                part.push(tensor);
-            }
-        }
-        parts
-            .into_iter()
-            .map(|part| Ok(Tensor::cat(&part, 0)?))
-            .collect()
+        gathered(self.samples, |rows| self.rows(values, rows))
     }
 
     fn held_all(&self, values: &[ValueId]) -> Option<Vec<&Tensor>> {
@@ -156,6 +143,34 @@ pub fn batches(samples: usize) -> impl Iterator<Item = Vec<u32>> {
     (0..samples)
         .step_by(BATCH)
         .map(move |start| (start as u32..samples.min(start + BATCH) as u32).collect())
+}
+
+/// Returns the tensors that `make` makes of the rows of all `samples` samples, which it gets batch by batch.
+///
+/// # Errors
+/// Those of `make`, and what candle says.
+pub fn gathered<E: From<candle_core::Error>>(
+    samples: usize,
+    mut make: impl FnMut(&[u32]) -> Result<Vec<Tensor>, E>,
+) -> Result<Vec<Tensor>, E> {
+    let mut parts: Vec<Vec<Tensor>> = Vec::new();
+    for rows in batches(samples) {
+        let tensors = make(&rows)?;
+        parts.resize(tensors.len(), Vec::new());
+        for (part, tensor) in parts.iter_mut().zip(tensors) {
+            part.push(tensor);
+        }
+    }
+    let whole = parts.iter().map(|part| Ok(Tensor::cat(part, 0)?));
+    whole.collect()
+}
+
+/// Returns some rows of each of several batched tensors.
+///
+/// # Errors
+/// What candle says.
+pub fn selected(tensors: &[Tensor], rows: &[u32]) -> candle_core::Result<Vec<Tensor>> {
+    tensors.iter().map(|tensor| select(tensor, rows)).collect()
 }
 
 /// Returns some rows of a batched tensor.

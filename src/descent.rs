@@ -1,4 +1,4 @@
-//! The order in which calibration samples are looked at.
+//! What every descent on calibration samples has: the order of samples, the decay of the learning rate, points at which to look back.
 
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -37,6 +37,17 @@ impl Order {
     }
 }
 
+/// Returns the share of the learning rate that is left after `done` of `steps` steps, along half a cosine from 1 to 0.
+pub fn cosine(done: usize, steps: usize) -> f64 {
+    let done = done as f64 / steps as f64;
+    0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+}
+
+/// Whether the loss over all samples is due after `done` of `steps` steps, where it is taken `times` times on the way, the last one at the end.
+pub fn is_due(done: usize, steps: usize, times: usize) -> bool {
+    done * times % steps < times
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,5 +64,21 @@ mod tests {
         let first = |what| Order::new(3, what, 1000, 8).batch();
         assert_eq!(first("a"), first("a"));
         assert_ne!(first("a"), first("b"));
+    }
+
+    #[test]
+    fn the_rate_falls_from_all_to_nothing() {
+        assert_eq!(cosine(0, 8), 1.0);
+        assert!((cosine(4, 8) - 0.5).abs() < 1e-12);
+        assert!(cosine(8, 8).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_loss_is_due_as_often_as_asked_and_at_the_end() {
+        for steps in [4, 24, 200, 1001] {
+            let due: Vec<usize> = (1..=steps).filter(|done| is_due(*done, steps, 4)).collect();
+            assert_eq!(due.len(), 4, "{steps}: {due:?}");
+            assert_eq!(due.last(), Some(&steps));
+        }
     }
 }
