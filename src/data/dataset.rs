@@ -1,6 +1,6 @@
 //! What every data set can be asked.
 
-use super::{DataError, Image};
+use super::{Annotation, DataError, Image};
 use std::fmt;
 
 /// A part of a data set.
@@ -22,10 +22,30 @@ impl fmt::Display for Split {
 }
 
 /// What is known of the test images.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Labels {
     /// The class of each image, see [`Dataset::class_name`].
     Classes(Vec<u32>),
+    /// The things in each image.
+    Boxes(Vec<Vec<Annotation>>),
+}
+
+impl Labels {
+    /// Returns the class of each image, if that is what is known.
+    pub fn classes(&self) -> Option<&[u32]> {
+        match self {
+            Self::Classes(classes) => Some(classes),
+            Self::Boxes(_) => None,
+        }
+    }
+
+    /// Returns the things in each image, if that is what is known.
+    pub fn boxes(&self) -> Option<&[Vec<Annotation>]> {
+        match self {
+            Self::Boxes(boxes) => Some(boxes),
+            Self::Classes(_) => None,
+        }
+    }
 }
 
 /// An open data set.

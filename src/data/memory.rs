@@ -69,8 +69,8 @@ impl MemoryDataset {
         part(&self.shape.map(|side| (side as u64).to_le_bytes()).concat());
         part(&self.calibration);
         part(&self.test);
-        let Labels::Classes(classes) = &self.labels;
-        let classes: Vec<u8> = classes.iter().flat_map(|c| c.to_le_bytes()).collect();
+        let classes = self.labels.classes().unwrap_or_default().iter();
+        let classes: Vec<u8> = classes.flat_map(|c| c.to_le_bytes()).collect();
         part(&classes);
         hasher.finalize().to_hex().to_string()
     }

@@ -10,6 +10,7 @@
 //! of calibration images are made from bytes as well ([`augment()`]). Sets whose images differ in size ([`Dataset::image_shape`]
 //! is `None`) are cut to what the network takes, and decoded ahead of the network on threads of their own ([`Reader`]).
 
+mod annotation;
 mod augment;
 mod calibration;
 mod cifar;
@@ -26,6 +27,7 @@ mod reader;
 mod resize;
 mod spec;
 
+pub use annotation::{Annotation, Rect, Standing};
 pub use augment::{AUGMENTATIONS, Augmentation, augment};
 pub use calibration::draw_calibration;
 pub use dataset::{Dataset, Labels, Split};

@@ -3,9 +3,11 @@
 //! A metric is a constant in the file of its family and a line in [`METRICS`]. What it computes from depends on the task
 //! ([`Compute`]): class scores here; another task adds a variant with what it collects.
 
+mod detections;
 mod scores;
 mod topk;
 
+pub use detections::{Detection, Detections, Scene};
 pub use scores::{ClassScores, ScoresError};
 
 use crate::registry::{Named, Registry};
@@ -27,6 +29,26 @@ pub enum Direction {
 pub enum Compute {
     /// From the scores and the true class of each image.
     Classification(fn(&ClassScores) -> f64),
+    /// From what was found in each image, and what is there.
+    Detection(fn(&Detections) -> f64),
+}
+
+impl Compute {
+    /// Returns how a classification is measured, if this is.
+    pub fn classification(self) -> Option<fn(&ClassScores) -> f64> {
+        match self {
+            Self::Classification(compute) => Some(compute),
+            Self::Detection(_) => None,
+        }
+    }
+
+    /// Returns how a detection is measured, if this is.
+    pub fn detection(self) -> Option<fn(&Detections) -> f64> {
+        match self {
+            Self::Detection(compute) => Some(compute),
+            Self::Classification(_) => None,
+        }
+    }
 }
 
 /// The entry of a metric in [`METRICS`].

@@ -64,8 +64,7 @@ mod tests {
         let mut scores = ClassScores::new(logits[0].len());
         let rows = Tensor::new(logits.to_vec(), &Device::Cpu).unwrap();
         scores.push(&rows, labels).unwrap();
-        let Compute::Classification(compute) = metric.compute;
-        compute(&scores)
+        metric.compute.classification().unwrap()(&scores)
     }
 
     #[test]
@@ -75,7 +74,7 @@ mod tests {
         let labels = [1, 2, 5, 6];
         assert!((value(&TOP1, &logits, &labels) - 25.0).abs() < 1e-12);
         assert!((value(&TOP5, &logits, &labels) - 75.0).abs() < 1e-12);
-        let Compute::Classification(compute) = TOP1.compute;
+        let compute = TOP1.compute.classification().unwrap();
         assert!(compute(&ClassScores::new(3)).is_nan());
     }
 

@@ -17,6 +17,7 @@ mod dialect;
 mod efficientnet;
 mod efficientnet_lite;
 mod googlenet;
+mod head;
 mod inception_v3;
 mod inverted;
 mod mlp_mixer;
@@ -37,6 +38,7 @@ mod vit;
 
 pub use card::{Card, Interpolation, Origin, Preprocessing};
 pub use dialect::OtherNames;
+pub use head::{Candidates, Coding, Detector, Head, Level, Scoring, Selection};
 
 use crate::graph::{BuildError, Graph};
 use crate::registry::{Named, Registry, Spec, UnknownName};
@@ -81,6 +83,8 @@ trait Architecture: Serialize + DeserializeOwned + Clone + 'static {
     const STEMS: &'static [&'static str];
     /// The weight whose first dimension is the number of classes, by all the names it may have.
     const HEADS: &'static [&'static str];
+    /// How many rows of that weight each class has: the anchors of a cell, where the network is a detector.
+    const ROWS_A_CLASS: usize = 1;
     /// The names of other publishers.
     const DIALECTS: &'static [Dialect<Self>] = &[];
     /// Components of the names of tensors that published checkpoints hold besides: what serves training alone, or follows from the rest.
@@ -91,6 +95,11 @@ trait Architecture: Serialize + DeserializeOwned + Clone + 'static {
     /// # Errors
     /// [`BuildError`] for parameters that do not go together.
     fn build(&self) -> Result<Graph, BuildError>;
+
+    /// Returns what the outputs of `graph` mean, which [`Self::build`] made.
+    fn head(&self, _graph: &Graph) -> Head {
+        Head::Classes
+    }
 }
 
 /// The variants of one family.
@@ -120,6 +129,17 @@ impl<A> Variant<A> {
     }
 }
 
+/// The weights from whose shapes `in_chans` and `num_classes` can be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Ends {
+    /// All the names that the stem may have; its second dimension is the number of input channels.
+    pub stems: &'static [&'static str],
+    /// All the names that the head may have.
+    pub heads: &'static [&'static str],
+    /// How many rows the head has for each class.
+    pub rows_a_class: usize,
+}
+
 /// A family of models, whatever its parameters.
 pub trait Family: Sync {
     /// Returns the name of the family.
@@ -146,9 +166,8 @@ pub trait Family: Sync {
     /// [`ModelError`] as in [`Self::build`].
     fn other_names(&self, spec: &Spec, graph: &Graph) -> Result<Vec<OtherNames>, ModelError>;
 
-    /// Returns the weights of the stem and of the head, from whose shapes `in_chans` and `num_classes` can be read, each by all the
-    /// names it may have.
-    fn ends(&self) -> [&'static [&'static str]; 2];
+    /// Returns where `in_chans` and `num_classes` can be read from a checkpoint.
+    fn ends(&self) -> Ends;
 
     /// Returns components of the names of tensors that published checkpoints hold but the network does not take.
     fn unused(&self) -> &'static [&'static str];
@@ -189,6 +208,7 @@ impl<A: Architecture + Sync> Family for Table<A> {
             family: self.name,
             task: self.task,
             card: variant.card,
+            head: architecture.head(&graph),
             graph,
         })
     }
@@ -203,8 +223,12 @@ impl<A: Architecture + Sync> Family for Table<A> {
         })
     }
 
-    fn ends(&self) -> [&'static [&'static str]; 2] {
-        [A::STEMS, A::HEADS]
+    fn ends(&self) -> Ends {
+        Ends {
+            stems: A::STEMS,
+            heads: A::HEADS,
+            rows_a_class: A::ROWS_A_CLASS,
+        }
     }
 
     fn unused(&self) -> &'static [&'static str] {
@@ -248,6 +272,8 @@ pub struct Model {
     pub task: &'static str,
     /// What is known of its published checkpoint.
     pub card: Card,
+    /// What its outputs mean.
+    pub head: Head,
     /// The network.
     pub graph: Graph,
 }

@@ -7,7 +7,7 @@ use crate::allocate::{Allocation, Allocator, Calibrate, Context, Made, Make};
 use crate::atomic;
 use crate::case::{Case, CaseError, Fold, Stage};
 use crate::data::{DataSpec, Dataset};
-use crate::graph::{Graph, Weights};
+use crate::graph::Weights;
 use crate::metrics::METRICS;
 use crate::progress::Progress;
 use crate::record::Record;
@@ -184,13 +184,14 @@ impl Engine {
         progress: &dyn Progress,
     ) -> Result<Evaluation, TaskError> {
         let source = subject.source().expect("an evaluation has data");
-        let network = self.network(subject.graph(), weights);
+        let network = self.network(subject, weights);
         task.evaluate(network, source, request, progress)
     }
 
-    pub(super) fn network<'a>(&'a self, graph: &'a Graph, weights: &'a Weights) -> Network<'a> {
+    pub(super) fn network<'a>(&'a self, subject: &'a Subject, weights: &'a Weights) -> Network<'a> {
         Network {
-            graph,
+            graph: subject.graph(),
+            head: &subject.model.head,
             weights,
             device: &self.device,
         }

@@ -68,7 +68,7 @@ impl<'a> Samples<'a> {
             strict: settings.strict,
         };
         let dense = &self.subject.folded;
-        let network = self.engine.network(self.subject.graph(), dense);
+        let network = self.engine.network(self.subject, dense);
         self.case.task.calibration(network, source, &request)
     }
 

@@ -167,7 +167,7 @@ fn completed(
     checkpoint: &Checkpoint,
     image: Option<[usize; 3]>,
 ) -> Spec {
-    let [stems, heads] = family.ends();
+    let ends = family.ends();
     let dim = |names: &[&str], axis: usize| {
         let mut tensors = names
             .iter()
@@ -175,8 +175,14 @@ fn completed(
         tensors.next()?.dims().get(axis).copied()
     };
     let found = [
-        ("in_chans", image.map(|[c, ..]| c).or_else(|| dim(stems, 1))),
-        ("num_classes", dim(heads, 0)),
+        (
+            "in_chans",
+            image.map(|[c, ..]| c).or_else(|| dim(ends.stems, 1)),
+        ),
+        (
+            "num_classes",
+            dim(ends.heads, 0).map(|n| n / ends.rows_a_class),
+        ),
         ("img_size", image.map(|[_, h, _]| h)),
     ];
     let mut spec = spec.clone();

@@ -4,10 +4,10 @@ use super::{
     Calibration, CalibrationRequest, Evaluation, EvaluationRequest, Network, Source, Task,
     TaskError,
 };
-use crate::data::{DataError, Dataset, Labels, Split, augment};
+use crate::data::{DataError, Dataset, Split, augment};
 use crate::distill::Objective;
 use crate::graph::{Graph, ValueId};
-use crate::metrics::{ClassScores, Compute, METRICS, Metric};
+use crate::metrics::{ClassScores, METRICS, Metric};
 use crate::progress::Progress;
 use std::ops::RangeInclusive;
 
@@ -30,7 +30,7 @@ impl Task for Classification {
     }
 
     fn metrics(&self) -> Vec<&'static Metric> {
-        let ours = |metric: &&Metric| matches!(metric.compute, Compute::Classification(_));
+        let ours = |metric: &&Metric| metric.compute.classification().is_some();
         METRICS.iter().filter(ours).collect()
     }
 
@@ -100,9 +100,9 @@ impl Task for Classification {
             let first = skipped.swap_remove(0);
             return Err(DataError::NoneReadable { count, first }.into());
         }
-        let metrics = self.metrics().into_iter().map(|metric| {
-            let Compute::Classification(compute) = metric.compute;
-            (metric, compute(&scores))
+        let metrics = METRICS.iter().filter_map(|metric| {
+            let compute = metric.compute.classification()?;
+            Some((metric, compute(&scores)))
         });
         Ok(Evaluation {
             samples: scores.count(),
@@ -138,7 +138,12 @@ fn labels_below(
     dataset: &dyn Dataset,
     samples: usize,
 ) -> Result<&[u32], TaskError> {
-    let Labels::Classes(labels) = dataset.test_labels();
+    let labels = dataset.test_labels().classes();
+    let labels = labels.ok_or_else(|| TaskError::Labels {
+        task: Classification.name(),
+        expected: "a class for each image",
+        dataset: dataset.name().to_owned(),
+    })?;
     let measured = labels.iter().take(samples);
     match measured.copied().find(|&label| label as usize >= classes) {
         Some(found) => Err(TaskError::Class {

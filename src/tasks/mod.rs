@@ -11,6 +11,7 @@ use crate::data::{DataError, Dataset, Preprocess, PreprocessError, Reader};
 use crate::distill::Objective;
 use crate::graph::{Graph, RunError, Weights};
 use crate::metrics::{Metric, ScoresError};
+use crate::models::Head;
 use crate::progress::{Cancelled, Progress};
 use crate::registry::{Named, Registry, Spec, SpecError};
 use candle_core::{Device, Tensor};
@@ -25,6 +26,8 @@ pub static TASKS: Registry<&'static dyn Task> =
 pub struct Network<'a> {
     /// The operators.
     pub graph: &'a Graph,
+    /// What its outputs mean.
+    pub head: &'a Head,
     /// Their parameters.
     pub weights: &'a Weights,
     /// Where they are.
@@ -163,6 +166,16 @@ pub enum TaskError {
         expected: usize,
         /// What there is.
         found: usize,
+    },
+    /// The data say other things of their images than the task asks for.
+    #[error("{task} needs {expected}, `{dataset}` has none")]
+    Labels {
+        /// The task.
+        task: &'static str,
+        /// What it asks for.
+        expected: &'static str,
+        /// The data set.
+        dataset: String,
     },
     /// The data tell classes apart that the network does not.
     #[error(

@@ -64,7 +64,7 @@ fn decode() -> Result<MemoryDataset, DataError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Labels, Split};
+    use crate::data::Split;
 
     #[test]
     fn the_test_split_is_the_official_one() {
@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(set.image_shape(), Some([1, 28, 28]));
         assert_eq!(set.count(Split::Calibration), 1024);
         assert_eq!(set.count(Split::Test), 10_000);
-        let Labels::Classes(classes) = set.test_labels();
+        let classes = set.test_labels().classes().unwrap();
         // The labels of the first images of the official `t10k-labels-idx1-ubyte.gz`, and 1,000 images a class.
         assert_eq!(classes[..10], [9, 2, 1, 1, 6, 1, 4, 6, 5, 7]);
         for class in 0..10 {

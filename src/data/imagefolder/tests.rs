@@ -1,5 +1,5 @@
 use super::*;
-use crate::data::{DataSpec, Image, Labels, Split};
+use crate::data::{DataSpec, Image, Split};
 use image::{DynamicImage, GrayImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use std::fs;
 use std::io::Cursor;
@@ -43,8 +43,7 @@ fn open(dir: &TempDir) -> Arc<dyn Dataset> {
 }
 
 fn labels(data: &dyn Dataset) -> &[u32] {
-    let Labels::Classes(classes) = data.test_labels();
-    classes
+    data.test_labels().classes().unwrap()
 }
 
 /// The widths of all images of a split, which tell which they are.
