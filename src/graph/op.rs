@@ -4,8 +4,8 @@ use super::ops::{
     Activation, AdaptiveAvgPool2d, Add, Attention, Average, AvgPool2d, BatchNorm2d, ChannelShuffle,
     ChannelSlice, ClassToken, Concat, Conv2d, Flatten, FromWindows, GlobalAvgPool, GroupNorm,
     LayerNorm, LayerNorm2d, LayerScale, Linear, MaxPool2d, OptionAShortcut, PatchMerging,
-    PatchTokens, PoolMixer, PositionEmbedding, Scale, Squeeze, TakeToken, ToWindows, TokenMean,
-    TokensToImage, TransposeTokens, WindowAttention, ZeroPad2d,
+    PatchTokens, PoolMixer, PositionEmbedding, Predictions, Scale, Squeeze, TakeToken, ToWindows,
+    TokenMean, TokensToImage, TransposeTokens, WindowAttention, ZeroPad2d,
 };
 use super::{Call, Gradients, Role, Shape};
 use crate::kernels::Clamp;
@@ -92,6 +92,8 @@ pub enum Motif {
     Gate,
     /// What puts channels of several branches side by side.
     Concat,
+    /// What gathers the outputs of a network's heads.
+    Collect,
     /// Anything else.
     Other,
 }
@@ -226,6 +228,7 @@ operators!(
     PatchTokens,
     PoolMixer,
     PositionEmbedding,
+    Predictions,
     Scale,
     Squeeze,
     TakeToken,

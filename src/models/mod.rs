@@ -11,8 +11,10 @@
 
 mod card;
 mod convnext;
+mod default_boxes;
 mod deit;
 mod densenet;
+mod detection;
 mod dialect;
 mod efficientnet;
 mod efficientnet_lite;
@@ -32,6 +34,7 @@ mod resnet;
 mod resnet_cifar;
 mod shufflenetv2;
 mod squeezenet;
+mod ssd_resnet;
 mod swin;
 mod vgg;
 mod vit;
@@ -74,6 +77,7 @@ pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
         &swin::FAMILY,
         &mlp_mixer::FAMILY,
         &poolformer::FAMILY,
+        &ssd_resnet::FAMILY,
     ],
 );
 
