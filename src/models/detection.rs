@@ -19,17 +19,17 @@ pub(super) fn gathered(
 
 /// Heads of SSD: for each level of a pyramid one for classes and one for boxes.
 #[derive(Debug)]
-pub(super) struct Heads<'a> {
+pub(super) struct Heads {
     /// The modules that hold the heads for classes and the heads for boxes.
-    pub(super) modules: [&'a str; 2],
+    pub(super) modules: [&'static str; 2],
     pub(super) num_classes: usize,
     /// The boxes around a cell of each level.
-    pub(super) anchors: &'a [usize],
+    pub(super) anchors: Vec<usize>,
     /// Adds the head of some name with so many outputs to the feature map of a level.
     pub(super) add: fn(&mut Builder, &str, usize, ValueId) -> Result<ValueId, BuildError>,
 }
 
-impl<'a> Heads<'a> {
+impl Heads {
     /// torchvision's modules.
     pub(super) const TORCHVISION: [&'static str; 2] = [
         "head.classification_head.module_list",
@@ -37,7 +37,7 @@ impl<'a> Heads<'a> {
     ];
 
     /// Makes the heads of the original: 3x3 convolutions.
-    pub(super) fn plain(num_classes: usize, anchors: &'a [usize]) -> Self {
+    pub(super) fn plain(num_classes: usize, anchors: Vec<usize>) -> Self {
         Self {
             modules: Self::TORCHVISION,
             num_classes,
@@ -59,7 +59,7 @@ impl<'a> Heads<'a> {
         let columns = [self.num_classes, 4];
         let mut levels = [Vec::new(), Vec::new()];
         for ((module, columns), levels) in { self.modules.iter() }.zip(columns).zip(&mut levels) {
-            for (level, (input, anchors)) in features.iter().zip(self.anchors).enumerate() {
+            for (level, (input, anchors)) in features.iter().zip(&self.anchors).enumerate() {
                 let name = format!("{module}.{level}");
                 levels.push((self.add)(&mut builder, &name, anchors * columns, *input)?);
             }
@@ -73,6 +73,12 @@ impl<'a> Heads<'a> {
             ],
         )
     }
+}
+
+/// Returns rows and columns of a feature map, or zeros for what is none, which no operator takes.
+pub(super) fn map_size(builder: &Builder, map: ValueId) -> [usize; 2] {
+    let [_, rows, columns] = builder.shape(map).exactly().unwrap_or_default();
+    [rows, columns]
 }
 
 /// Returns rows and columns of the feature map of each level, which the output `cls_logits` gathers.

@@ -34,10 +34,14 @@ mod resnet;
 mod resnet_cifar;
 mod shufflenetv2;
 mod squeezenet;
+mod ssd;
+mod ssd_mobilenet;
 mod ssd_resnet;
+mod ssdlite;
 mod swin;
 mod vgg;
 mod vit;
+mod yolox;
 
 pub use card::{Card, Interpolation, Origin, Preprocessing};
 pub use dialect::OtherNames;
@@ -77,7 +81,12 @@ pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
         &swin::FAMILY,
         &mlp_mixer::FAMILY,
         &poolformer::FAMILY,
+        &ssd::FAMILY,
+        &ssdlite::FAMILY,
+        &ssd_mobilenet::FAMILY,
+        &ssd_mobilenet::LITE,
         &ssd_resnet::FAMILY,
+        &yolox::FAMILY,
     ],
 );
 

@@ -68,7 +68,7 @@ impl Architecture for SsdResNet {
             x = Style::new(Activation::Relu).layer(&mut builder, &names, conv, x)?;
             features.push(x);
         }
-        Heads::plain(self.num_classes, &BOXES.counts()).end(builder, &features)
+        Heads::plain(self.num_classes, BOXES.counts()).end(builder, &features)
     }
 
     fn head(&self, graph: &Graph) -> Head {

@@ -15,14 +15,14 @@ pub struct Predictions {
 
 impl Predictions {
     /// Returns how many predictions a map holds.
-    fn rows(&self, map: &Shape) -> std::result::Result<usize, OpError> {
+    fn rows(self, map: &Shape) -> std::result::Result<usize, OpError> {
         let [channels, h, w] = map.exactly()?;
         expect_size("a number of columns", self.columns.max(1), self.columns)?;
         expect_size("channels over", 0, channels % self.columns)?;
         Ok(channels / self.columns * h * w)
     }
 
-    fn flattened(&self, map: &Tensor) -> Result<Tensor> {
+    fn flattened(self, map: &Tensor) -> Result<Tensor> {
         let (n, channels, h, w) = map.dims4()?;
         let (a, k) = (channels / self.columns, self.columns);
         map.reshape((n, a, k, h, w))?
