@@ -92,6 +92,8 @@ pub enum Motif {
     Gate,
     /// What puts channels of several branches side by side.
     Concat,
+    /// What gathers the outputs of a network's heads.
+    Collect,
     /// Anything else.
     Other,
 }
