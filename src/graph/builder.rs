@@ -25,6 +25,9 @@ pub enum BuildError {
     /// A name is used twice.
     #[error("the name `{0}` is used twice")]
     Duplicate(String),
+    /// Parameters are to be shared with an operator that is not there.
+    #[error("there is no `{0}` to share parameters with")]
+    Absent(String),
 }
 
 impl Builder {
@@ -55,34 +58,39 @@ impl Builder {
         inputs: &[ValueId],
     ) -> Result<ValueId, BuildError> {
         let op = op.into();
-        self.claim(name)?;
-        let shapes: Vec<&Shape> = inputs.iter().map(|v| &self.graph.value(*v).shape).collect();
-        let shape = op.shape(&shapes).map_err(|source| BuildError::Operator {
-            node: name.to_owned(),
-            source,
-        })?;
-        let output = self.value(name, shape);
-        let params = op.params();
         let first = self.graph.params.len();
-        self.graph
-            .params
-            .extend(params.into_iter().map(|decl| Param {
-                name: match decl.suffix {
-                    "" => name.to_owned(),
-                    suffix => format!("{name}.{suffix}"),
-                },
-                shape: decl.shape,
-                role: decl.role,
-            }));
-        self.graph.nodes.push(Node {
-            name: name.to_owned(),
-            op,
-            inputs: inputs.to_vec(),
-            params: (first..self.graph.params.len())
-                .map(super::ParamId)
-                .collect(),
-            output,
+        let declared = op.params();
+        let params = first..first + declared.len();
+        let output = self.node(name, op, inputs, params.map(super::ParamId).collect())?;
+        let named = declared.into_iter().map(|decl| Param {
+            name: match decl.suffix {
+                "" => name.to_owned(),
+                suffix => format!("{name}.{suffix}"),
+            },
+            shape: decl.shape,
+            role: decl.role,
         });
+        self.graph.params.extend(named);
+        Ok(output)
+    }
+
+    /// Adds an operator with the attributes and parameters of the one called `of`, on other inputs: a head that looks at several
+    /// levels of a pyramid is a head that is called several times.
+    ///
+    /// # Errors
+    /// [`BuildError`] where the operator refuses its inputs, there is none called `of`, or `name` is in use.
+    pub fn share(
+        &mut self,
+        name: &str,
+        of: &str,
+        inputs: &[ValueId],
+    ) -> Result<ValueId, BuildError> {
+        let id = self.graph.find_node(of);
+        let id = id.ok_or_else(|| BuildError::Absent(of.to_owned()))?;
+        let Node { op, params, .. } = self.graph.node(id).clone();
+        let output = self.node(name, op, inputs, params)?;
+        let node = self.graph.nodes.last_mut().expect("one was added");
+        node.shared = true;
         Ok(output)
     }
 
@@ -95,6 +103,31 @@ impl Builder {
     /// Returns the shape of a value made so far.
     pub fn shape(&self, value: ValueId) -> &Shape {
         &self.graph.value(value).shape
+    }
+
+    fn node(
+        &mut self,
+        name: &str,
+        op: Op,
+        inputs: &[ValueId],
+        params: Vec<super::ParamId>,
+    ) -> Result<ValueId, BuildError> {
+        self.claim(name)?;
+        let shapes: Vec<&Shape> = inputs.iter().map(|v| &self.graph.value(*v).shape).collect();
+        let shape = op.shape(&shapes).map_err(|source| BuildError::Operator {
+            node: name.to_owned(),
+            source,
+        })?;
+        let output = self.value(name, shape);
+        self.graph.nodes.push(Node {
+            name: name.to_owned(),
+            op,
+            inputs: inputs.to_vec(),
+            params,
+            shared: false,
+            output,
+        });
+        Ok(output)
     }
 
     fn value(&mut self, name: &str, shape: Shape) -> ValueId {

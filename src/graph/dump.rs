@@ -98,7 +98,7 @@ impl NodeLine {
             .params
             .iter()
             .map(|id| graph.param(*id))
-            .filter(|p| p.role != super::Role::Buffer);
+            .filter(|p| p.role != super::Role::Buffer && !node.shared);
         Self {
             name: node.name.clone(),
             op: node.op.attributes(),

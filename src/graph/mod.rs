@@ -21,6 +21,7 @@ mod op;
 pub mod ops;
 mod patch;
 mod plan;
+mod region;
 mod run;
 mod shape;
 mod unit;

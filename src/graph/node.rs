@@ -67,6 +67,8 @@ pub struct Node {
     pub inputs: Vec<ValueId>,
     /// The parameters it takes, in the order of [`super::Operator::params`].
     pub params: Vec<ParamId>,
+    /// Whether they are those of an operator before it.
+    pub shared: bool,
     /// The value it makes.
     pub output: ValueId,
 }
@@ -132,9 +134,20 @@ impl Graph {
         self.nodes().find(|(_, n)| n.name == name).map(|(id, _)| id)
     }
 
-    /// Iterates over the layers whose weight may be pruned, in topological order.
+    /// Iterates over the layers whose weight may be pruned, in topological order; over the first operator of those that share one.
     pub fn prunable(&self) -> impl Iterator<Item = (NodeId, &Node)> {
-        self.nodes().filter(|(_, node)| node.op.prunable())
+        self.nodes()
+            .filter(|(_, node)| node.op.prunable() && !node.shared)
+    }
+
+    /// Returns the operators that compute with the parameters of `id`, itself among them, in topological order.
+    pub fn calls(&self, id: NodeId) -> Vec<NodeId> {
+        let params = &self.node(id).params;
+        if params.is_empty() {
+            return vec![id];
+        }
+        let shares = |(_, node): &(NodeId, &Node)| node.params == *params;
+        self.nodes().filter(shares).map(|(id, _)| id).collect()
     }
 
     /// Returns the weight of a prunable layer.

@@ -108,7 +108,7 @@ fn named(graph: &Graph, weights: &Weights) -> HashMap<String, Tensor> {
         .collect()
 }
 
-/// Finds layers that can take a bias and are followed by nothing but a norm.
+/// Finds layers that can take a bias, are called once, and are followed by nothing but a norm.
 fn pairs(graph: &Graph) -> Vec<(NodeId, NodeId)> {
     let uses = graph.uses();
     let maker: HashMap<ValueId, NodeId> = graph.nodes().map(|(id, n)| (n.output, id)).collect();
@@ -118,7 +118,8 @@ fn pairs(graph: &Graph) -> Vec<(NodeId, NodeId)> {
         .filter_map(|(id, norm)| {
             let value = norm.inputs[0];
             let layer = *maker.get(&value)?;
-            let foldable = graph.node(layer).op.with_bias().is_some() && uses[value.0] == 1;
+            let alone = uses[value.0] == 1 && graph.calls(layer).len() == 1 && !norm.shared;
+            let foldable = alone && graph.node(layer).op.with_bias().is_some();
             foldable.then_some((layer, id))
         })
         .collect()
@@ -141,6 +142,11 @@ fn without(graph: &Graph, pairs: &[(NodeId, NodeId)]) -> Graph {
         let inputs: Vec<ValueId> = node.inputs.iter().map(|v| moved[v]).collect();
         let new = if norms.contains_key(&id) {
             inputs[0]
+        } else if node.shared {
+            let of = &graph.node(graph.calls(id)[0]).name;
+            builder
+                .share(&node.name, of, &inputs)
+                .expect("shapes were right")
         } else {
             let biased = layers
                 .contains_key(&id)

@@ -1,7 +1,7 @@
 //! Reconstruction units: parts of a network that are replayed and adjusted on their own, found from structure alone.
 
 use super::block::blocks;
-use super::{Graph, NodeId, ValueId};
+use super::{Graph, Node, NodeId, ValueId};
 use crate::registry::{Named, Registry};
 use std::collections::HashSet;
 
@@ -12,7 +12,8 @@ pub struct Unit {
     pub name: String,
     /// The values from outside that it takes.
     pub inputs: Vec<ValueId>,
-    /// The values that it makes; all those of the network for the whole of it, one for any other.
+    /// The values that it makes for others; more than one for the whole of a network with several outputs, and for layers that are
+    /// called several times.
     pub outputs: Vec<ValueId>,
     /// Its operators, in order.
     pub nodes: Vec<NodeId>,
@@ -93,7 +94,7 @@ impl Granularity {
 fn single(graph: &Graph) -> Vec<Unit> {
     graph
         .prunable()
-        .map(|(id, _)| Unit::of(graph, vec![id]))
+        .map(|(id, _)| Unit::of(graph, graph.calls(id)))
         .collect()
 }
 
@@ -108,8 +109,11 @@ fn layer(graph: &Graph) -> Vec<Unit> {
     graph
         .prunable()
         .map(|(id, _)| {
-            let nodes = std::iter::successors(Some(id), |id| follower(*id));
-            Unit::of(graph, nodes.collect())
+            let run = |id| std::iter::successors(Some(id), |id| follower(*id));
+            let calls = graph.calls(id).into_iter();
+            let mut nodes: Vec<NodeId> = calls.flat_map(run).collect();
+            nodes.sort_unstable();
+            Unit::of(graph, nodes)
         })
         .collect()
 }
@@ -126,6 +130,7 @@ fn stage(graph: &Graph) -> Vec<Unit> {
         shape.numel() / shape.channels()
     };
     let blocks = blocks(graph);
+    let held: HashSet<NodeId> = blocks.iter().flatten().copied().collect();
     blocks
         .chunk_by(|a, b| positions(a) == positions(b))
         .map(|stage| {
@@ -133,8 +138,10 @@ fn stage(graph: &Graph) -> Vec<Unit> {
                 stage[0][0],
                 stage[stage.len() - 1][stage[stage.len() - 1].len() - 1],
             ];
+            let inside: HashSet<NodeId> = stage.iter().flatten().copied().collect();
             let between = graph.nodes().map(|(id, _)| id);
-            let nodes = between.filter(|id| (ends[0]..=ends[1]).contains(id));
+            let between = between.filter(|id| (ends[0]..=ends[1]).contains(id));
+            let nodes = between.filter(|id| inside.contains(id) || !held.contains(id));
             Unit::of(graph, nodes.collect())
         })
         .collect()
@@ -151,7 +158,7 @@ fn net(graph: &Graph) -> Vec<Unit> {
 }
 
 impl Unit {
-    /// Makes a unit of `nodes`, given in order; the last one makes its output.
+    /// Makes a unit of `nodes`, given in order.
     fn of(graph: &Graph, nodes: Vec<NodeId>) -> Self {
         let made: HashSet<ValueId> = nodes.iter().map(|id| graph.node(*id).output).collect();
         let mut inputs = Vec::new();
@@ -160,20 +167,30 @@ impl Unit {
                 inputs.push(*value);
             }
         }
-        let last = nodes.last().expect("a unit has operators");
+        let is_layer = |node: &Node| node.op.prunable() && !node.shared;
         let layers: Vec<NodeId> = nodes
             .iter()
             .copied()
-            .filter(|id| graph.node(*id).op.prunable())
+            .filter(|id| is_layer(graph.node(*id)))
             .collect();
         Self {
             name: name(graph, &layers),
             inputs,
-            outputs: vec![graph.node(*last).output],
+            outputs: outputs(graph, &nodes),
             nodes,
             layers,
         }
     }
+}
+
+/// Returns the values that `nodes` make and others take, in order.
+fn outputs(graph: &Graph, nodes: &[NodeId]) -> Vec<ValueId> {
+    let inside: HashSet<NodeId> = nodes.iter().copied().collect();
+    let others = graph.nodes().filter(|(id, _)| !inside.contains(id));
+    let taken = others.flat_map(|(_, node)| &node.inputs);
+    let taken: HashSet<ValueId> = taken.chain(graph.outputs()).copied().collect();
+    let made = nodes.iter().map(|id| graph.node(*id).output);
+    made.filter(|value| taken.contains(value)).collect()
 }
 
 /// Returns the innermost module that holds `layers` and no others, or `first..last` where there is none.

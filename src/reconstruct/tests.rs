@@ -1,8 +1,9 @@
 //! Reconstruction against closed forms and brute force, on networks small enough to think about.
 
 use super::*;
+use crate::distill::Objective;
 use crate::graph::ops::{Activation, Add, Conv2d, Linear};
-use crate::graph::{Builder, Graph, NodeId, ParamId, Weights};
+use crate::graph::{Builder, GRANULARITIES, Graph, NodeId, ParamId, Weights};
 use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ struct Fixture {
     dense: Weights,
     masks: BTreeMap<ParamId, Tensor>,
     inputs: Vec<Tensor>,
+    objective: Objective,
 }
 
 /// Numbers that look random, in [-1, 1].
@@ -31,12 +33,15 @@ fn noise(seed: u32, shape: &[usize]) -> Tensor {
     .unwrap()
 }
 
-fn fixture() -> Fixture {
-    let mut builder = Builder::new();
-    let conv = |groups| Conv2d {
+fn conv(groups: usize) -> Conv2d {
+    Conv2d {
         bias: true,
         ..Conv2d::same(4, 4, 3).groups(groups)
-    };
+    }
+}
+
+fn fixture() -> Fixture {
+    let mut builder = Builder::new();
     let input = builder.input("input", [4, 5, 5]).unwrap();
     let a = builder.add("a", conv(1), &[input]).unwrap();
     let relu = builder.add("relu", Activation::Relu, &[a]).unwrap();
@@ -51,7 +56,29 @@ fn fixture() -> Fixture {
         bias: true,
     };
     let output = builder.add("head", head, &[pool]).unwrap();
-    let graph = builder.finish(&[output]);
+    let objective = Objective::KullbackLeibler { temperature: 2.0 };
+    fixture_of(builder.finish(&[output]), objective)
+}
+
+/// A network of two levels with one head for both.
+fn pyramid() -> Fixture {
+    let mut builder = Builder::new();
+    let input = builder.input("input", [4, 5, 5]).unwrap();
+    let fine = builder.add("body", conv(1), &[input]).unwrap();
+    let coarse = builder.add("down", conv(1).stride(2), &[fine]).unwrap();
+    let tower = builder.add("tower", conv(1), &[fine]).unwrap();
+    let towers = [tower, builder.share("tower.1", "tower", &[coarse]).unwrap()];
+    let mut relu = |level: usize| {
+        let name = format!("relu.{level}");
+        builder.add(&name, Activation::Relu, &[towers[level]])
+    };
+    let [fine, coarse] = [relu(0), relu(1)].map(Result::unwrap);
+    let scores = builder.add("scores", conv(1), &[fine]).unwrap();
+    let more = builder.share("scores.1", "scores", &[coarse]).unwrap();
+    fixture_of(builder.finish(&[scores, more]), Objective::SquaredError)
+}
+
+fn fixture_of(graph: Graph, objective: Objective) -> Fixture {
     let tensors = graph.params().enumerate();
     let tensors = tensors
         .map(|(i, (_, p))| noise(i as u32, &p.shape))
@@ -69,6 +96,7 @@ fn fixture() -> Fixture {
     Fixture {
         masks: masks.collect(),
         inputs: vec![noise(7, &[70, 4, 5, 5])],
+        objective,
         graph,
         dense,
     }
@@ -81,7 +109,7 @@ impl Fixture {
             dense: &self.dense,
             masks: &self.masks,
             inputs: &self.inputs,
-            objective: crate::distill::Objective::KullbackLeibler { temperature: 2.0 },
+            objective: self.objective,
             settings: Settings {
                 iterations: 60,
                 batch_size: 16,
@@ -146,8 +174,9 @@ const TECHNIQUES: [&str; 11] = [
 
 #[test]
 fn no_unit_gets_worse_and_pruned_weights_stay_zero() {
-    let fixture = fixture();
-    for technique in TECHNIQUES {
+    let fixtures = [fixture(), pyramid()];
+    let both = |technique| fixtures.iter().map(move |fixture| (fixture, technique));
+    for (fixture, technique) in TECHNIQUES.into_iter().flat_map(both) {
         let (weights, reports) = fixture.run(technique);
         assert!(!reports.is_empty());
         for unit in &reports {
@@ -195,18 +224,37 @@ fn results_do_not_depend_on_the_memory_budget() {
 
 #[test]
 fn the_exact_solution_is_the_optimum_of_each_layer() {
-    let fixture = fixture();
-    let (_, exact) = fixture.run("single-dense-none-exact(ridge=0)");
-    // Nothing that gradient descent finds in many steps is better.
-    let (_, descent) = fixture.run("single-dense-none-adam(lr=0.02,decay=cosine,iterations=3000)");
-    for (exact, descent) in exact.iter().zip(&descent) {
-        let (a, b) = (exact.loss_after, descent.loss_after);
-        assert!(a <= b * 1.0001 + 1e-9, "{exact:?} {descent:?}");
-        assert!(
-            b - a < 0.02 * exact.loss_before + 1e-6,
-            "{exact:?} {descent:?}"
-        );
+    for fixture in [fixture(), pyramid()] {
+        let (_, exact) = fixture.run("single-dense-none-exact(ridge=0)");
+        // Nothing that gradient descent finds in many steps is better.
+        let (_, descent) =
+            fixture.run("single-dense-none-adam(lr=0.02,decay=cosine,iterations=3000)");
+        for (exact, descent) in exact.iter().zip(&descent) {
+            let (a, b) = (exact.loss_after, descent.loss_after);
+            assert!(a <= b * 1.0001 + 1e-9, "{exact:?} {descent:?}");
+            assert!(
+                b - a < 0.02 * exact.loss_before + 1e-6,
+                "{exact:?} {descent:?}"
+            );
+        }
     }
+}
+
+#[test]
+fn a_layer_that_is_called_twice_is_one_layer() {
+    let Fixture { graph, .. } = pyramid();
+    let names: Vec<&str> = graph.prunable().map(|(_, n)| n.name.as_str()).collect();
+    assert_eq!(names, ["body", "down", "tower", "scores"]);
+    assert_eq!(graph.parameter_count(), 4 * (4 * 4 * 9 + 4));
+    for granularity in ["single", "layer", "block", "stage"] {
+        let units = GRANULARITIES.find(granularity).unwrap().units(&graph);
+        let layers = units.iter().flat_map(|unit| &unit.layers);
+        let layers: Vec<&str> = layers.map(|id| graph.node(*id).name.as_str()).collect();
+        assert_eq!(layers, names, "{granularity}");
+    }
+    let single = GRANULARITIES.find("single").unwrap().units(&graph);
+    let ends: Vec<usize> = single.iter().map(|unit| unit.outputs.len()).collect();
+    assert_eq!(ends, [1, 1, 2, 2]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::graph::Builder;
 use crate::graph::ops::{Activation, BatchNorm2d, Conv2d, GlobalAvgPool, Linear, MaxPool2d};
 use candle_core::{DType, Device};
 
-/// A network with a value that is used twice, fused and lone activations, and operators with and without gradients of
+/// A network with a value that is used twice, a layer that is called twice, fused and lone activations, and operators with and without gradients of
 /// their own.
 fn network() -> (Graph, Weights) {
     let mut builder = Builder::new();
@@ -27,7 +27,11 @@ fn network() -> (Graph, Weights) {
     let sum = add("sum", Add {}.into(), &[norm, relu]);
     let relu6 = add("relu6", Activation::Relu6.into(), &[sum]);
     let pool = add("pool", MaxPool2d::new(2, 2).into(), &[relu6]);
-    let mean = add("mean", GlobalAvgPool {}.into(), &[pool]);
+    let again = builder.share("again", "a", &[pool]).unwrap();
+    let mut add = |name: &str, op: crate::graph::Op, inputs: &[ValueId]| {
+        builder.add(name, op, inputs).unwrap()
+    };
+    let mean = add("mean", GlobalAvgPool {}.into(), &[again]);
     let head = Linear {
         in_features: 4,
         out_features: 5,

@@ -9,7 +9,7 @@ mod weight;
 
 use super::{Job, ReconstructError};
 use crate::capture::{Walker, batches};
-use crate::graph::{NodeId, ParamId, Role, Unit, Weights};
+use crate::graph::{NodeId, ParamId, Role, Shape, Unit, Weights};
 use crate::kernels;
 use crate::registry::{Named, Registry};
 use candle_core::{DType, Tensor};
@@ -180,16 +180,21 @@ impl<'a> LayerState<'a> {
         weights: &Weights,
     ) -> Result<Tensor, ReconstructError> {
         let graph = self.job.graph;
-        let shape = &graph.value(self.unit.outputs[0]).shape;
+        let shapes = self.unit.outputs.iter().map(|id| &graph.value(*id).shape);
+        let shapes: Vec<&Shape> = shapes.collect();
+        let positions: usize = shapes.iter().map(|shape| shape.numel()).sum();
         let plan = graph.plan(&self.unit.inputs, &self.unit.outputs);
         let plan = plan.map_err(crate::graph::RunError::from)?;
-        let mut sum = Tensor::zeros(shape.channels(), DType::F64, self.weight.device())?;
+        let mut sum = Tensor::zeros(shapes[0].channels(), DType::F64, self.weight.device())?;
         for rows in batches(walker.samples()) {
             let inputs = walker.rows(&self.unit.inputs, &rows)?;
-            let output = &plan.run(graph, weights, &inputs)?[0];
-            let channels_first = output.transpose(shape.channel_axis(), 1)?;
-            let means = kernels::plane_means(&channels_first)?;
-            sum = (sum + means.to_dtype(DType::F64)?.sum(0)?)?;
+            let outputs = plan.run(graph, weights, &inputs)?;
+            for (output, shape) in outputs.iter().zip(&shapes) {
+                let channels_first = output.transpose(shape.channel_axis(), 1)?;
+                let means = kernels::plane_means(&channels_first)?;
+                let share = shape.numel() as f64 / positions as f64;
+                sum = (sum + (means.to_dtype(DType::F64)?.sum(0)? * share)?)?;
+            }
         }
         Ok((sum / walker.samples() as f64)?)
     }

@@ -123,18 +123,13 @@ impl<'a> Layer<'a> {
         for rows in batches(problem.samples()) {
             progress.check()?;
             let (inputs, targets) = problem.batch(&rows)?;
-            let x = self.with_constant(&self.matmul.rows(&inputs[0])?)?;
-            let y = self.matmul.targets(&targets[0])?.contiguous()?;
-            for start in (0..x.dim(1)?).step_by(ROWS) {
-                let count = ROWS.min(x.dim(1)? - start);
-                let some = |rows: &Tensor| rows.narrow(1, start, count)?.contiguous();
-                let (x, y) = (some(&x)?, some(&y)?);
-                let product = |a: &Tensor| a.transpose(1, 2)?.matmul(&x)?.to_dtype(DType::F64);
-                let (gram, moments) = (product(&x)?, product(&y)?);
-                sums = Some(match sums {
-                    Some((g, m)) => ((g + gram)?, (m + moments)?),
-                    None => (gram, moments),
-                });
+            // A layer that is called several times has as many inputs, each with its target, which count alike.
+            let mut rows = None;
+            for (input, target) in inputs.iter().zip(&targets) {
+                let x = self.with_constant(&self.matmul.rows(input)?)?;
+                let y = self.matmul.targets(target)?.contiguous()?;
+                let share = *rows.get_or_insert(x.dim(1)?) as f64 / x.dim(1)? as f64;
+                sums = Some(summed(sums, &(x * share.sqrt())?, &(y * share.sqrt())?)?);
             }
         }
         let (gram, moments) = sums.ok_or_else(|| ReconstructError::Singular {
@@ -200,6 +195,26 @@ impl<'a> Layer<'a> {
         }
         Ok(tensors)
     }
+}
+
+/// Adds the products of some rows to the sums.
+fn summed(
+    mut sums: Option<(Tensor, Tensor)>,
+    x: &Tensor,
+    y: &Tensor,
+) -> CandleResult<(Tensor, Tensor)> {
+    for start in (0..x.dim(1)?).step_by(ROWS) {
+        let count = ROWS.min(x.dim(1)? - start);
+        let some = |rows: &Tensor| rows.narrow(1, start, count)?.contiguous();
+        let (x, y) = (some(x)?, some(y)?);
+        let product = |a: &Tensor| a.transpose(1, 2)?.matmul(&x)?.to_dtype(DType::F64);
+        let (gram, moments) = (product(&x)?, product(&y)?);
+        sums = Some(match sums {
+            Some((g, m)) => ((g + gram)?, (m + moments)?),
+            None => (gram, moments),
+        });
+    }
+    sums.ok_or_else(|| candle_core::Error::msg("a layer sees no rows"))
 }
 
 impl System {
