@@ -18,6 +18,8 @@ mod detection;
 mod dialect;
 mod efficientnet;
 mod efficientnet_lite;
+mod fcos;
+mod fpn;
 mod googlenet;
 mod head;
 mod inception_v3;
@@ -32,6 +34,7 @@ mod poolformer;
 mod regnet;
 mod resnet;
 mod resnet_cifar;
+mod retinanet;
 mod shufflenetv2;
 mod squeezenet;
 mod ssd;
@@ -87,6 +90,8 @@ pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
         &ssd_mobilenet::LITE,
         &ssd_resnet::FAMILY,
         &yolox::FAMILY,
+        &retinanet::FAMILY,
+        &fcos::FAMILY,
     ],
 );
 
