@@ -28,8 +28,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# The feature maps of ``ssd_resnet20``: their strides, and the sides of their square boxes in parts of
-# the image's: of the smaller, and of what the larger is the geometric mean of.
+# The feature maps of ``ssd_resnet20``: their strides, and the sides of their square boxes in parts
+# of the image's: of the smaller, and of what the larger is the geometric mean of.
 LEVELS: List[Tuple[int, float, float]] = [(4, 0.22, 0.34), (8, 0.34, 0.52), (16, 0.52, 0.8)]
 # How much wider than tall a box is, or taller than wide, besides the squares.
 RATIO = 2.0
@@ -114,7 +114,7 @@ def ssd_loss(
 
 
 def suppress(boxes: Tensor, scores: Tensor, threshold: float) -> List[int]:
-    """The indices of the boxes that no better box overlaps by more than ``threshold``, the best first."""
+    """The boxes that no better one overlaps by more than ``threshold``, the best first."""
     kept: List[int] = []
     order = scores.argsort(descending=True, stable=True).tolist()
     table = overlaps(boxes, boxes)

@@ -469,7 +469,7 @@ class SsdScores(nn.Module):
         )
 
     def forward(self, maps: List[Tensor]) -> Tensor:
-        """Rows [batch, boxes, columns]: map by map, pixel by pixel, the boxes of a pixel together."""
+        """Rows [batch, boxes, columns]: map by map and pixel by pixel."""
         outputs = [layer(features) for layer, features in zip(self.module_list, maps)]
         rows = [output.flatten(2).transpose(1, 2) for output in outputs]
         return torch.cat([row.reshape(len(row), -1, self.columns) for row in rows], dim=1)

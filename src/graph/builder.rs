@@ -90,7 +90,8 @@ impl Builder {
         let Node { op, params, .. } = self.graph.node(id).clone();
         let output = self.node(name, op, inputs, params)?;
         let node = self.graph.nodes.last_mut().expect("one was added");
-        node.shared = true;
+        // What takes no parameters has none to share.
+        node.shared = !node.params.is_empty();
         Ok(output)
     }
 

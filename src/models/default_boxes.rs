@@ -15,10 +15,9 @@ pub(super) struct DefaultBoxes {
 }
 
 impl DefaultBoxes {
-    /// Returns the number of boxes around a cell of each level.
-    pub(super) fn counts(&self) -> Vec<usize> {
-        let ratios = self.ratios.iter();
-        ratios.map(|ratios| 2 + 2 * ratios.len()).collect()
+    /// Returns the number of boxes around a cell of a level.
+    pub(super) fn count(&self, level: usize) -> usize {
+        2 + 2 * self.ratios[level].len()
     }
 
     /// Returns the levels of an image of some side, whose cells are in `grids`.
@@ -72,7 +71,7 @@ mod tests {
             ratios: &[&[4.0], &[]],
             steps: &[],
         };
-        assert_eq!(boxes.counts(), [4, 2]);
+        assert_eq!([0, 1].map(|level| boxes.count(level)), [4, 2]);
         let levels = boxes.levels(&[[4, 2], [1, 1]], 32);
         let expected = [
             [4.0, 0.0, 12.0, 8.0],

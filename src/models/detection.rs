@@ -17,62 +17,76 @@ pub(super) fn gathered(
     Ok(builder.finish(&gathered))
 }
 
+/// Adds a head of some name with so many outputs to a feature map.
+pub(super) type AddHead = fn(&mut Builder, &str, usize, ValueId) -> Result<ValueId, BuildError>;
+
 /// Heads of SSD: for each level of a pyramid one for classes and one for boxes.
 #[derive(Debug)]
 pub(super) struct Heads {
     /// The modules that hold the heads for classes and the heads for boxes.
-    pub(super) modules: [&'static str; 2],
-    pub(super) num_classes: usize,
-    /// The boxes around a cell of each level.
-    pub(super) anchors: Vec<usize>,
-    /// Adds the head of some name with so many outputs to the feature map of a level.
-    pub(super) add: fn(&mut Builder, &str, usize, ValueId) -> Result<ValueId, BuildError>,
+    modules: [&'static str; 2],
+    num_classes: usize,
+    add: AddHead,
+    /// What the heads say of each level.
+    said: [Vec<ValueId>; 2],
 }
 
 impl Heads {
-    /// torchvision's modules.
-    pub(super) const TORCHVISION: [&'static str; 2] = [
-        "head.classification_head.module_list",
-        "head.regression_head.module_list",
-    ];
+    /// Makes heads called as torchvision's.
+    pub(super) fn torchvision(num_classes: usize, add: AddHead) -> Self {
+        let modules = [
+            "head.classification_head.module_list",
+            "head.regression_head.module_list",
+        ];
+        Self::new(modules, num_classes, add)
+    }
 
-    /// Makes the heads of the original: 3x3 convolutions.
-    pub(super) fn plain(num_classes: usize, anchors: Vec<usize>) -> Self {
+    /// Makes heads in some modules.
+    pub(super) fn new(modules: [&'static str; 2], num_classes: usize, add: AddHead) -> Self {
         Self {
-            modules: Self::TORCHVISION,
+            modules,
             num_classes,
-            anchors,
-            add: |builder, name, outputs, input| {
-                let channels = builder.shape(input).channels();
-                let conv = Conv2d::same(channels, outputs, 3).biased();
-                builder.add(name, conv, &[input])
-            },
+            add,
+            said: [Vec::new(), Vec::new()],
         }
     }
 
-    /// Adds the heads to the features of each level, and ends the graph.
-    pub(super) fn end(
-        &self,
-        mut builder: Builder,
-        features: &[ValueId],
-    ) -> Result<Graph, BuildError> {
+    /// Adds the heads of the next level, around each of whose cells there are so many boxes.
+    pub(super) fn look(
+        &mut self,
+        builder: &mut Builder,
+        boxes: usize,
+        features: ValueId,
+    ) -> Result<(), BuildError> {
         let columns = [self.num_classes, 4];
-        let mut levels = [Vec::new(), Vec::new()];
-        for ((module, columns), levels) in { self.modules.iter() }.zip(columns).zip(&mut levels) {
-            for (level, (input, anchors)) in features.iter().zip(&self.anchors).enumerate() {
-                let name = format!("{module}.{level}");
-                levels.push((self.add)(&mut builder, &name, anchors * columns, *input)?);
-            }
+        for ((module, columns), said) in { self.modules.iter() }.zip(columns).zip(&mut self.said) {
+            let name = format!("{module}.{}", said.len());
+            said.push((self.add)(builder, &name, boxes * columns, features)?);
         }
-        let [classes, boxes] = levels;
-        gathered(
-            builder,
-            &[
-                ("cls_logits", self.num_classes, classes),
-                ("bbox_regression", 4, boxes),
-            ],
-        )
+        Ok(())
     }
+
+    /// Ends the graph with what the heads say.
+    pub(super) fn end(self, builder: Builder) -> Result<Graph, BuildError> {
+        let [classes, places] = self.said;
+        let outputs = [
+            ("cls_logits", self.num_classes, classes),
+            ("bbox_regression", 4, places),
+        ];
+        gathered(builder, &outputs)
+    }
+}
+
+/// Adds a head of the original SSD: a 3x3 convolution.
+pub(super) fn plain_head(
+    builder: &mut Builder,
+    name: &str,
+    outputs: usize,
+    input: ValueId,
+) -> Result<ValueId, BuildError> {
+    let channels = builder.shape(input).channels();
+    let conv = Conv2d::same(channels, outputs, 3).biased();
+    builder.add(name, conv, &[input])
 }
 
 /// Returns rows and columns of a feature map, or zeros for what is none, which no operator takes.

@@ -3,7 +3,7 @@
 //! Names and parameter names are torchvision's.
 
 use super::default_boxes::DefaultBoxes;
-use super::detection::{Heads, SSD_SELECTION, after_background, grids};
+use super::detection::{Heads, SSD_SELECTION, after_background, grids, plain_head};
 use super::{Architecture, Card, Coding, Detector, Head, Scoring, Table, Variant};
 use crate::graph::ops::{Activation, ChannelNorm, Conv2d, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
@@ -110,10 +110,12 @@ impl Architecture for Ssd {
             channels: 512,
             eps: 1e-12,
         };
-        let mut features = vec![builder.add("backbone.scale_weight", norm, &[x])?];
+        let normed = builder.add("backbone.scale_weight", norm, &[x])?;
+        let mut heads = Heads::torchvision(self.num_classes, plain_head);
+        heads.look(&mut builder, BOXES.count(0), normed)?;
         let x = vgg(&mut builder, "backbone.extra.0", &REST, x)?;
         let mut x = fully_convolutional(&mut builder, "backbone.extra.0.7", x)?;
-        features.push(x);
+        heads.look(&mut builder, BOXES.count(1), x)?;
         for (index, [between, width, stride, padding]) in (1..).zip(EXTRA) {
             let part = |number: usize| format!("backbone.extra.{index}.{number}");
             let narrow = Conv2d::same(builder.shape(x).channels(), between, 1);
@@ -121,9 +123,9 @@ impl Architecture for Ssd {
             let wide = Conv2d::same(between, width, 3);
             let wide = wide.stride(stride).padding(padding);
             x = layer(&mut builder, [part(2), part(3)], wide, x)?;
-            features.push(x);
+            heads.look(&mut builder, BOXES.count(index + 1), x)?;
         }
-        Heads::plain(self.num_classes, BOXES.counts()).end(builder, &features)
+        heads.end(builder)
     }
 
     fn head(&self, graph: &Graph) -> Head {

@@ -3,11 +3,12 @@
 //! Structure and parameter names are those of the checkpoints of qfgaohao's `pytorch-ssd`, which were trained on Pascal VOC.
 
 use super::default_boxes::DefaultBoxes;
-use super::detection::{Heads, after_background, grids};
+use super::detection::{Heads, after_background, grids, plain_head};
 use super::inverted::{Before, InvertedResidual, Part};
 use super::mobilenetv1::STAGES as V1_STAGES;
 use super::mobilenetv2::{STAGES as V2_STAGES, STYLE};
 use super::parts::{Style, norm, numbered};
+use super::ssd::layer;
 use super::{
     Architecture, Candidates, Card, Coding, Detector, Head, Scoring, Selection, Table, Variant,
 };
@@ -101,21 +102,18 @@ impl Architecture for Ssd {
     fn build(&self) -> Result<Graph, BuildError> {
         let mut builder = Builder::new();
         let input = builder.input("input", [self.in_chans, self.img_size, self.img_size])?;
-        let [tapped, mut x] = self.mobilenet(&mut builder, input)?;
-        let mut features = vec![tapped, x];
+        let mut heads = Heads::new(MODULES, self.num_classes, plain_head);
+        let mut x = self.mobilenet(&mut builder, &mut heads, input)?;
+        heads.look(&mut builder, BOXES.count(1), x)?;
         for (index, [between, width]) in V1_EXTRA.into_iter().enumerate() {
             let part = |number: usize| format!("extras.{index}.{number}");
             let narrow = Conv2d::same(builder.shape(x).channels(), between, 1);
-            x = super::ssd::layer(&mut builder, [part(0), part(1)], narrow, x)?;
+            x = layer(&mut builder, [part(0), part(1)], narrow, x)?;
             let wide = Conv2d::same(between, width, 3).stride(2);
-            x = super::ssd::layer(&mut builder, [part(2), part(3)], wide, x)?;
-            features.push(x);
+            x = layer(&mut builder, [part(2), part(3)], wide, x)?;
+            heads.look(&mut builder, BOXES.count(index + 2), x)?;
         }
-        let heads = Heads {
-            modules: MODULES,
-            ..Heads::plain(self.num_classes, BOXES.counts())
-        };
-        heads.end(builder, &features)
+        heads.end(builder)
     }
 
     fn head(&self, graph: &Graph) -> Head {
@@ -124,15 +122,21 @@ impl Architecture for Ssd {
 }
 
 impl Ssd {
-    /// Adds MobileNet, and returns the last features with a sixteenth of the image's side besides the output.
-    fn mobilenet(&self, builder: &mut Builder, input: ValueId) -> Result<[ValueId; 2], BuildError> {
+    /// Adds MobileNet, with heads on the last features that have a sixteenth of the image's side.
+    fn mobilenet(
+        &self,
+        builder: &mut Builder,
+        heads: &mut Heads,
+        input: ValueId,
+    ) -> Result<ValueId, BuildError> {
         let style = Style::new(Activation::Relu);
         let stem = Conv2d::same(self.in_chans, 32, 3).stride(2);
         let mut x = style.layer(builder, &numbered("base_net.0", 0), stem, input)?;
-        let mut tapped = x;
         let mut index = 0;
-        for [width, blocks, stride] in V1_STAGES {
-            tapped = x;
+        for (stage, [width, blocks, stride]) in V1_STAGES.into_iter().enumerate() {
+            if stage == V1_STAGES.len() - 1 {
+                heads.look(builder, BOXES.count(0), x)?;
+            }
             for repeat in 0..blocks {
                 index += 1;
                 let names = |first: usize| numbered(&format!("base_net.{index}"), first);
@@ -144,7 +148,7 @@ impl Ssd {
                 x = style.layer(builder, &names(3), Conv2d::same(channels, width, 1), x)?;
             }
         }
-        Ok([tapped, x])
+        Ok(x)
     }
 }
 
@@ -156,20 +160,15 @@ impl Architecture for SsdLite {
     fn build(&self) -> Result<Graph, BuildError> {
         let mut builder = Builder::new();
         let input = builder.input("input", [self.in_chans, self.img_size, self.img_size])?;
-        let [expanded, mut x] = self.mobilenet(&mut builder, input)?;
-        let mut features = vec![expanded, x];
+        let mut heads = Heads::new(MODULES, self.num_classes, head);
+        let mut x = self.mobilenet(&mut builder, &mut heads, input)?;
+        heads.look(&mut builder, BOXES.count(1), x)?;
         for (index, [hidden, width]) in V2_EXTRA.into_iter().enumerate() {
             let block = residual([hidden, width, 2]);
             x = block.add(&mut builder, &format!("extras.{index}"), x)?;
-            features.push(x);
+            heads.look(&mut builder, BOXES.count(index + 2), x)?;
         }
-        let heads = Heads {
-            modules: MODULES,
-            num_classes: self.num_classes,
-            anchors: BOXES.counts(),
-            add: head,
-        };
-        heads.end(builder, &features)
+        heads.end(builder)
     }
 
     fn head(&self, graph: &Graph) -> Head {
@@ -178,11 +177,15 @@ impl Architecture for SsdLite {
 }
 
 impl SsdLite {
-    /// Adds MobileNetV2, and returns besides the output what the first block with a thirty-second of the image's side expands.
-    fn mobilenet(&self, builder: &mut Builder, input: ValueId) -> Result<[ValueId; 2], BuildError> {
+    /// Adds MobileNetV2, with heads on what its 14th block expands, the last with a sixteenth of the image's side.
+    fn mobilenet(
+        &self,
+        builder: &mut Builder,
+        heads: &mut Heads,
+        input: ValueId,
+    ) -> Result<ValueId, BuildError> {
         let stem = Conv2d::same(self.in_chans, 32, 3).stride(2);
         let mut x = STYLE.layer(builder, &numbered("base_net.0", 0), stem, input)?;
-        let mut tapped = x;
         let mut index = 0;
         for stage in V2_STAGES {
             for repeat in 0..stage.repeats {
@@ -192,14 +195,14 @@ impl SsdLite {
                 let block = residual([hidden, stage.width, stride]);
                 let expanded;
                 [expanded, x] = block.add_tapped(builder, &format!("base_net.{index}"), x)?;
-                if stride == 2 {
-                    tapped = expanded;
+                if index == 14 {
+                    heads.look(builder, BOXES.count(0), expanded)?;
                 }
             }
         }
         let names = numbered(&format!("base_net.{}", index + 1), 0);
         let last = Conv2d::same(builder.shape(x).channels(), 1280, 1);
-        Ok([tapped, STYLE.layer(builder, &names, last, x)?])
+        STYLE.layer(builder, &names, last, x)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Names and parameter names are the project's own, made like torchvision's: those of the ResNet below `backbone`, and the heads of its SSDs.
 
 use super::default_boxes::DefaultBoxes;
-use super::detection::{Heads, SSD_SELECTION, after_background, grids};
+use super::detection::{Heads, SSD_SELECTION, after_background, grids, plain_head};
 use super::parts::{Style, numbered};
 use super::resnet_cifar::{ResNetCifar, with_blocks};
 use super::{Architecture, Card, Coding, Detector, Head, Scoring, Table, Variant};
@@ -61,14 +61,15 @@ impl Architecture for SsdResNet {
         let input = builder.input("input", [self.in_chans, self.img_size, self.img_size])?;
         let backbone: ResNetCifar = with_blocks(self.blocks);
         let mut x = backbone.features(&mut builder, "backbone.", input)?;
-        let mut features = vec![x];
+        let mut heads = Heads::torchvision(self.num_classes, plain_head);
+        heads.look(&mut builder, BOXES.count(0), x)?;
         for index in 0..2 {
             let names = numbered(&format!("backbone.extra.{index}"), 0);
             let conv = Conv2d::same(WIDTH, WIDTH, 3).stride(2);
             x = Style::new(Activation::Relu).layer(&mut builder, &names, conv, x)?;
-            features.push(x);
+            heads.look(&mut builder, BOXES.count(index + 1), x)?;
         }
-        Heads::plain(self.num_classes, BOXES.counts()).end(builder, &features)
+        heads.end(builder)
     }
 
     fn head(&self, graph: &Graph) -> Head {

@@ -80,19 +80,14 @@ impl Architecture for SsdLite {
     fn build(&self) -> Result<Graph, BuildError> {
         let mut builder = Builder::new();
         let input = builder.input("input", [self.in_chans, self.img_size, self.img_size])?;
-        let [expanded, mut x] = self.mobilenet(&mut builder, input)?;
-        let mut features = vec![expanded, x];
+        let mut heads = Heads::torchvision(self.num_classes, head);
+        let mut x = self.mobilenet(&mut builder, &mut heads, input)?;
+        heads.look(&mut builder, BOXES.count(1), x)?;
         for (index, width) in EXTRA.into_iter().enumerate() {
             x = extra(&mut builder, &format!("backbone.extra.{index}"), width, x)?;
-            features.push(x);
+            heads.look(&mut builder, BOXES.count(index + 2), x)?;
         }
-        let heads = Heads {
-            modules: Heads::TORCHVISION,
-            num_classes: self.num_classes,
-            anchors: BOXES.counts(),
-            add: head,
-        };
-        heads.end(builder, &features)
+        heads.end(builder)
     }
 
     fn head(&self, graph: &Graph) -> Head {
@@ -113,8 +108,13 @@ impl Architecture for SsdLite {
 }
 
 impl SsdLite {
-    /// Adds MobileNetV3, and returns what the first block of the last stage expands besides the output.
-    fn mobilenet(&self, builder: &mut Builder, input: ValueId) -> Result<[ValueId; 2], BuildError> {
+    /// Adds MobileNetV3, with heads on what the first block of the last stage expands.
+    fn mobilenet(
+        &self,
+        builder: &mut Builder,
+        heads: &mut Heads,
+        input: ValueId,
+    ) -> Result<ValueId, BuildError> {
         let stem = Conv2d::same(self.in_chans, 16, 3).stride(2);
         let mut x = STYLE.layer(builder, &numbered("backbone.features.0.0", 0), stem, input)?;
         let blocks = LARGE.len() - LAST.len();
@@ -124,14 +124,14 @@ impl SsdLite {
         }
         let first = block(LAST[0], STYLE, straddling);
         let [expanded, mut x] = first.add_tapped(builder, "backbone.features", x)?;
+        heads.look(builder, BOXES.count(0), expanded)?;
         for (index, row) in (1..).zip(&LAST[1..]) {
             let block = block(*row, STYLE, inverted::torchvision);
             x = block.add(builder, &format!("backbone.features.1.{index}"), x)?;
         }
         let names = numbered(&format!("backbone.features.1.{}", LAST.len()), 0);
         let width = builder.shape(x).channels();
-        let x = STYLE.layer(builder, &names, Conv2d::same(width, 6 * width, 1), x)?;
-        Ok([expanded, x])
+        STYLE.layer(builder, &names, Conv2d::same(width, 6 * width, 1), x)
     }
 }
 
