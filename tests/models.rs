@@ -131,13 +131,13 @@ fn uniform(name: &str, count: usize) -> Vec<f64> {
 
 /// Whether a weight is one of those of detectors that are larger.
 fn of_detector(name: &str) -> bool {
-    if name.starts_with("backbone.") {
-        return ![".block.", ".body.", ".layer"]
-            .iter()
-            .any(|part| name.contains(part));
+    let contains = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+    match name.split('.').next() {
+        Some("head") => contains(&["conv", "stems"]),
+        Some("base_net" | "extras") => !contains(&[".conv."]),
+        Some("backbone") => !contains(&[".block.", ".body.", ".layer"]),
+        _ => false,
     }
-    let inner = name.starts_with("head.") && (name.contains("conv") || name.contains("stems"));
-    inner || name.starts_with("base_net.") || name.starts_with("extras.")
 }
 
 fn parameter(name: &str, shape: &[usize]) -> Tensor {
@@ -610,8 +610,13 @@ fn factors(graph: &Graph, batch: usize) -> Vec<Tensor> {
     let outputs = graph.outputs().iter().enumerate();
     let factors = outputs.map(|(number, id)| {
         let shape = [&[batch], graph.value(*id).shape.dims()].concat();
-        let name = format!("factors.{number}.weight");
-        parameter(&name, &shape)
+        let others = format!("factors.{number}.weight");
+        let name = if number == 0 {
+            "factors.weight"
+        } else {
+            &others
+        };
+        parameter(name, &shape)
     });
     factors.collect()
 }

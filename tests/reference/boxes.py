@@ -1,24 +1,24 @@
 #!/usr/bin/env python3
-"""Write boxes.json: the boxes that torchvision's detectors make of outputs that any program can make.
+"""Write boxes.json: the boxes that torchvision's detectors make of outputs that anyone can make.
 
-Each case has a model with ``img_size`` and ``num_classes``, and for each of two images the boxes, labels and
-scores that torchvision's postprocessing gives, the best first. The network does not run: its outputs for
-image N (0 or 1) come from the generator of ``models.py`` called ``MODEL.N.OUTPUT``, in row-major order of
-[anchors, columns]. With u in [0, 1) and p = u squared ``squarings`` times,
+Each case has a model with ``img_size`` and ``num_classes``, and for each of two images the boxes,
+labels and scores that torchvision's postprocessing gives, the best first. The network does not run:
+its outputs for image N (0 or 1) come from the generator of ``models.py`` called ``MODEL.N.OUTPUT``,
+in row-major order of [anchors, columns]. With u in [0, 1), and p = u squared ``squarings`` times,
 
-* ``cls_logits``: 0 in column 0 where scores are a softmax (SSD), else -100 there, for no box is of the
-  background; -7 + 10 p in the others, so that few of many are likely;
+* ``cls_logits``: in column 0, which is the background, 0 where scores are a softmax (SSD) and -100
+  elsewhere, for no box is of it; in the others -7 + 10 p, so that few of many are likely;
 * ``bbox_regression``: 4 u where it says distances (FCOS), else ``stretch`` (2 u - 1);
 * ``bbox_ctrness``: 4 u - 1.
 
-All of this is computed in f64 and rounded to f32 at the end. Labels are columns of ``cls_logits``. Where a case
-has a ``selection``, it replaces what it names in the model's own, for limits to be met by few boxes:
-``score_threshold``, ``candidates`` (of each class for SSD, of each level for others), ``nms_threshold`` and
-``detections``. Images fill the canvas.
+All of this is computed in f64 and rounded to f32 at the end. Labels are columns of ``cls_logits``.
+Where a case has a ``selection``, it replaces what it names in the model's own, for limits to be met
+by few boxes: ``candidates`` (of each class for SSD, of each level for others), ``nms_threshold``
+and ``detections``. Images fill the canvas.
 
-A decoder agrees if it gives as many boxes, with the same labels in the same order, scores within 1e-5 and
-edges within 1e-2 pixels: no two scores that matter are closer than ``gap``, which is checked here, and no
-overlap is closer to ``nms_threshold`` than 1e-5.
+A decoder agrees if it gives as many boxes, with the same labels in the same order, scores within
+1e-5 and edges within 1e-2 pixels: it is checked here that scores in a row differ, and that no
+overlap is so close to ``nms_threshold`` that rounding would decide.
 """
 
 from __future__ import annotations
@@ -30,10 +30,8 @@ import torch
 from torch import Tensor
 from torchvision.models import detection
 from torchvision.models.detection.image_list import ImageList
-from torchvision.ops import box_iou
 
-from common import HERE, digits, write_json
-from reference import uniform
+from common import HERE, uniform, write_json
 
 
 class Case(NamedTuple):
@@ -47,18 +45,17 @@ class Case(NamedTuple):
 
 
 CASES = [
-    Case("ssd300_vgg16", 300, 8, 3.0),
+    Case("ssd300_vgg16", 300, 9, 3.0),
     Case("ssd300_vgg16", 300, 6, 3.0, {"candidates": 30, "detections": 40, "nms_threshold": 0.3}),
-    Case("ssdlite320_mobilenet_v3_large", 320, 6, 3.0),
-    Case("retinanet_resnet50_fpn", 128, 6, 0.3),
+    Case("ssdlite320_mobilenet_v3_large", 320, 10, 3.0),
+    Case("retinanet_resnet50_fpn", 128, 7, 0.3),
     Case("retinanet_resnet50_fpn", 128, 4, 0.3, {"candidates": 20, "detections": 30}),
-    Case("fcos_resnet50_fpn", 256, 4, 0.0),
+    Case("fcos_resnet50_fpn", 256, 6, 0.0),
     Case("fcos_resnet50_fpn", 256, 3, 0.0, {"candidates": 15, "nms_threshold": 0.3}),
 ]
 CLASSES = 4
 # The names of a selection, as torchvision has them.
 OPTIONS = {
-    "score_threshold": "score_thresh",
     "candidates": "topk_candidates",
     "nms_threshold": "nms_thresh",
     "detections": "detections_per_img",
@@ -102,10 +99,22 @@ def detections(case: Case, model: torch.nn.Module, image: int) -> Dict[str, Tens
     return model.postprocess_detections(split, [list(anchors.split(rows))], sizes)[0]
 
 
-def margins(found: Dict[str, Tensor]) -> float:
-    """The least difference between two scores in a row."""
-    scores = found["scores"].double()
-    return float((scores[:-1] - scores[1:]).min()) if len(scores) > 1 else 1.0
+def short(values: Tensor) -> List[Any]:
+    """Numbers of 6 significant digits."""
+    return [short(v) if v.ndim else float(f"{v.item():.6g}") for v in values]
+
+
+def check(case: Case, model: torch.nn.Module, image: int, found: Dict[str, Tensor]) -> None:
+    """Assert that what is given does not hang on rounding."""
+    scores = found["scores"]
+    gap = float((scores[:-1] - scores[1:]).min())
+    assert gap > 1e-7, gap
+    threshold = model.nms_thresh
+    for nudge in (-1e-4, 1e-4):
+        model.nms_thresh = threshold + nudge
+        assert torch.equal(detections(case, model, image)["boxes"], found["boxes"])
+    model.nms_thresh = threshold
+    print(f"{case.model} {case.selection or ''}: {len(scores)} boxes, scores differ by {gap:.1e}")
 
 
 def describe(case: Case) -> Dict[str, Any]:
@@ -116,12 +125,12 @@ def describe(case: Case) -> Dict[str, Any]:
     images: List[Dict[str, Any]] = []
     for image in range(2):
         found = detections(case, model, image)
-        print(f"{case.model} {case.selection}: {len(found['labels'])} boxes, gap {margins(found):.1e}")
+        check(case, model, image, found)
         images.append(
             {
-                "boxes": [digits(box.numpy()) for box in found["boxes"]],
+                "boxes": short(found["boxes"]),
                 "labels": found["labels"].tolist(),
-                "scores": digits(found["scores"].numpy()),
+                "scores": short(found["scores"]),
             }
         )
     return {

@@ -1,4 +1,4 @@
-"""What the fixture scripts share: the path to the model definitions, and the JSON they write."""
+"""What the fixture scripts share: a path to the models, a generator, and the JSON they write."""
 
 from __future__ import annotations
 
@@ -15,6 +15,19 @@ CHECKPOINTS = ASSETS / "checkpoints"
 # The modules beside the checkpoints are importable from here on, before this folder's own, for
 # both have a models.py.
 sys.path.insert(0, str(CHECKPOINTS))
+
+
+def uniform(name: str, count: int) -> np.ndarray:
+    """The first ``count`` values u of the generator called ``name``, as f64."""
+    state = 0xCBF29CE484222325
+    for byte in name.encode():
+        state = (state ^ byte) * 0x100000001B3 % 2**64
+    # Arithmetic on arrays of uint64 wraps.
+    z = np.uint64(state) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = z ^ (z >> np.uint64(31))
+    return (z >> np.uint64(40)).astype(np.float64) / 2.0**24
 
 
 def digits(array: np.ndarray) -> Union[float, List[Any]]:

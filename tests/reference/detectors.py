@@ -1,8 +1,9 @@
 """Peers of the detectors that torchvision does not have.
 
-Written for this comparison from the papers and from the structure of the published checkpoints, whose
-parameter names they have: qfgaohao's ``pytorch-ssd`` for SSD on MobileNet and SSDLite on MobileNetV2,
-Megvii's ``YOLOX``. They are no code of those projects. Each gives its raw predictions by name.
+Written for this comparison from the papers and from the structure of the published checkpoints,
+whose parameter names they have: qfgaohao's ``pytorch-ssd`` for SSD on MobileNet and SSDLite on
+MobileNetV2, Megvii's ``YOLOX``. They are no code of those projects. Each gives its raw predictions
+by name.
 """
 
 from __future__ import annotations
@@ -169,8 +170,8 @@ def square(inputs: int, outputs: int, depthwise: bool, stride: int = 1) -> nn.Mo
     """A 3x3 layer, or a depthwise and a pointwise one."""
     if not depthwise:
         return BaseConv(inputs, outputs, 3, stride, 1)
-    parts = [("dconv", BaseConv(inputs, inputs, 3, stride, inputs)), ("pconv", point(inputs, outputs))]
-    return nn.Sequential(OrderedDict(parts))
+    first = BaseConv(inputs, inputs, 3, stride, inputs)
+    return nn.Sequential(OrderedDict(dconv=first, pconv=point(inputs, outputs)))
 
 
 class Bottleneck(nn.Module):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write models/FAMILY.json: outputs, sizes and layers of networks with weights that any program can make.
+"""Write models/FAMILY.json: outputs, sizes and layers of networks with weights anyone can make.
 
 A parameter or buffer called NAME takes its values from a fixed generator. With h the 64-bit FNV-1a
 hash of the bytes of NAME, element i (from 0, in row-major order) takes z, the splitmix64 finalizer
@@ -13,8 +13,9 @@ of h + (i + 1) * 0x9E3779B97F4A7C15 modulo 2^64, and u = (z >> 40) / 2^24, so th
   EfficientNet and MobileNetV3, whose gates would else leave of the image no more than a millionth;
   times 1.25 where NAME ends with ``.conv_dw.weight``, which are depthwise convolutions of timm's;
   times 1.4 besides for those of detectors, whose last levels would else see nothing of the image:
-  where NAME begins with ``base_net.`` or ``extras.``; with ``backbone.``, but for blocks and ResNets
-  (``.block.``, ``.body.``, ``.layer``); with ``head.`` and contains ``conv`` or ``stems``;
+  where NAME begins with ``head.`` and contains ``conv`` or ``stems``, and where it begins with
+  ``base_net.``, ``extras.`` or ``backbone.``, but for inverted residuals and ResNets: ``.conv.`` of
+  the first two, ``.block.``, ``.body.`` and ``.layer`` of the third;
 * ``*.weight`` of rank 1, which are the scales of norms: 0.5 + u;
 * ``*.conv_expand.bias``: (2 u - 1) * 0.1 + 2, which opens the gates of timm's for the same reason;
 * all others, which are biases and embeddings: (2 u - 1) * 0.1.
@@ -29,13 +30,14 @@ the same network run in f64, as a measure of the rounding to expect. ``parameter
 out, and ``macs`` counts the multiply-accumulates of convolutions and linear layers for one image.
 ``prunable`` lists the convolutions and linear layers in module order, each with its weight's shape.
 
-Detectors give more than logits: each of ``outputs`` has a name, a shape, and the values of some of its
-rows for each image, among them the last 1, 2, 4, 8 and so on, which reach into every level.
+Detectors give more than logits: each of ``outputs`` has a name, a shape, and the values of some of
+its rows for each image: among them the last one, the second, the fourth, the eighth and so on from
+the end, which reach into every level.
 
-Networks come from torchvision (0.14), from timm (0.9.16), or, where neither has them, from the module
-beside the embedded checkpoints and from ``detectors.py``. ``source`` says which. A name after a colon makes it a test of names:
-the other publisher's network of that name, whose parameters are called otherwise and may be laid out
-otherwise, is the same function.
+Networks come from torchvision (0.14), from timm (0.9.16), or, where neither has them, from the
+module beside the embedded checkpoints and from ``detectors.py``. ``source`` says which. A name after
+a colon makes it a test of names: the other publisher's network of that name, whose parameters are
+called otherwise and may be laid out otherwise, is the same function.
 
 ``preprocess`` is how the publisher of the checkpoint says that images are to be resized, cut, and
 normalised: torchvision's ``transforms()`` of its first weights, timm's configuration of its default
@@ -60,7 +62,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from common import HERE, digits, write_json
+from common import HERE, digits, uniform, write_json
 from detectors import DETECTORS
 from models import build, prunable_layers
 
@@ -219,25 +221,14 @@ OPTIONS: Dict[str, Dict[str, Any]] = {
 }
 
 
-def uniform(name: str, count: int) -> np.ndarray:
-    """The first ``count`` values u of the generator called ``name``, as f64."""
-    state = 0xCBF29CE484222325
-    for byte in name.encode():
-        state = (state ^ byte) * 0x100000001B3 % 2**64
-    # Arithmetic on arrays of uint64 wraps.
-    z = np.uint64(state) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = z ^ (z >> np.uint64(31))
-    return (z >> np.uint64(40)).astype(np.float64) / 2.0**24
-
-
 def of_detector(name: str) -> bool:
     """Whether a weight is one of those of detectors that are larger."""
-    if name.startswith("backbone."):
-        return not any(part in name for part in (".block.", ".body.", ".layer"))
-    inner = name.startswith("head.") and ("conv" in name or "stems" in name)
-    return inner or name.startswith(("base_net.", "extras."))
+    if name.startswith("head."):
+        return "conv" in name or "stems" in name
+    if name.startswith(("base_net.", "extras.")):
+        return ".conv." not in name
+    residual = any(part in name for part in (".block.", ".body.", ".layer"))
+    return name.startswith("backbone.") and not residual
 
 
 def generate(name: str, shape: Tuple[int, ...]) -> np.ndarray:
@@ -311,7 +302,7 @@ def preprocessing(case: Case) -> Dict[str, Any]:
         values = (resize, crop, config.interpolation, config.mean, config.std)
     elif case.model in torchvision.models.detection.__dict__:
         images = network(case).transform
-        # Without a fixed size, the longer side is scaled to 1333 at most, and filled up to whole cells.
+        # Without a fixed size, the longer side is at most 1333 and filled up to whole cells.
         side = images.fixed_size[0] if images.fixed_size else -(-images.max_size // 32) * 32
         values = (side, side, "bilinear", images.image_mean, images.image_std)
     elif weights is not None:
