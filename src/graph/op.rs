@@ -4,7 +4,7 @@ use super::ops::{
     Activation, AdaptiveAvgPool2d, Add, Attention, Average, AvgPool2d, BatchNorm2d, ChannelShuffle,
     ChannelSlice, ClassToken, Concat, Conv2d, Flatten, FromWindows, GlobalAvgPool, GroupNorm,
     LayerNorm, LayerNorm2d, LayerScale, Linear, MaxPool2d, OptionAShortcut, PatchMerging,
-    PatchTokens, PoolMixer, PositionEmbedding, Scale, Squeeze, TakeToken, ToWindows, TokenMean,
+    PatchTokens, PoolMixer, PositionEmbedding, Relocate, Scale, Squeeze, TakeToken, ToWindows, TokenMean,
     TokensToImage, TransposeTokens, WindowAttention, ZeroPad2d,
 };
 use super::{Call, Gradients, Role, Shape};
@@ -228,6 +228,7 @@ operators!(
     PatchTokens,
     PoolMixer,
     PositionEmbedding,
+    Relocate,
     Scale,
     Squeeze,
     TakeToken,

@@ -19,6 +19,7 @@ mod linear;
 mod option_a;
 mod pool;
 mod pool_mixer;
+mod relocate;
 mod scale;
 mod squeeze;
 mod tokens;
@@ -44,6 +45,7 @@ pub use linear::Linear;
 pub use option_a::OptionAShortcut;
 pub use pool::{GlobalAvgPool, MaxPool2d};
 pub use pool_mixer::PoolMixer;
+pub use relocate::{Motion, Relocate};
 pub use scale::Scale;
 pub use squeeze::Squeeze;
 pub use tokens::{
