@@ -33,6 +33,7 @@ pub use calibration::draw_calibration;
 pub use dataset::{Dataset, Labels, Split};
 pub use error::{DataError, ImageError, PreprocessError};
 pub use geometry::Geometry;
+pub use idx::Idx;
 pub use image::Image;
 pub use preprocess::Preprocess;
 pub use reader::{Batch, Reader};
