@@ -13,6 +13,7 @@
 mod annotation;
 mod augment;
 mod calibration;
+mod canvas;
 mod cifar;
 mod dataset;
 mod embedded;
@@ -30,6 +31,7 @@ mod spec;
 pub use annotation::{Annotation, Rect, Standing};
 pub use augment::{AUGMENTATIONS, Augmentation, augment};
 pub use calibration::draw_calibration;
+pub use canvas::{Canvas, Placed, canvases};
 pub use dataset::{Dataset, Labels, Split};
 pub use error::{DataError, ImageError, PreprocessError};
 pub use geometry::Geometry;
