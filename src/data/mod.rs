@@ -34,7 +34,7 @@ pub use calibration::draw_calibration;
 pub use canvas::{Canvas, Placed, canvases};
 pub use dataset::{Dataset, Labels, Split};
 pub use error::{DataError, ImageError, PreprocessError};
-pub use geometry::Geometry;
+pub use geometry::{Crop, Geometry, Letterbox, Placement, Stretch};
 pub use idx::Idx;
 pub use image::Image;
 pub use preprocess::Preprocess;
