@@ -157,7 +157,9 @@ impl Detect {
             number => format!("{stem}-{number}.png"),
         };
         let name = (1..).map(numbered).find(|name| taken.insert(name.clone()));
-        let path = self.output.join(name.expect("there are more numbers than images"));
+        let path = self
+            .output
+            .join(name.expect("there are more numbers than images"));
         atomic::write(&path, &sketch.to_png()).map_err(|source| self.folder(source))
     }
 }

@@ -58,7 +58,11 @@ impl Sketch {
             .stroke_width((longer / SIDE_PER_LINE).max(1))
             .stroke_alignment(StrokeAlignment::Inside)
             .build();
-        let font = if longer < LARGE { &FONT_6X10 } else { &FONT_10X20 };
+        let font = if longer < LARGE {
+            &FONT_6X10
+        } else {
+            &FONT_10X20
+        };
         let text = MonoTextStyleBuilder::new()
             .font(font)
             .text_color(Rgb888::BLACK)
@@ -67,7 +71,9 @@ impl Sketch {
         let corner = Point::new(left.max(0), upper.max(0));
         let drawn = frame.into_styled(line).draw(self);
         let written = Text::with_baseline(label, corner, text, Baseline::Top).draw(self);
-        drawn.and(written.map(|_| ())).unwrap_or_else(|never| match never {});
+        drawn
+            .and(written.map(|_| ()))
+            .unwrap_or_else(|never| match never {});
     }
 
     pub(super) fn to_png(&self) -> Vec<u8> {

@@ -46,6 +46,30 @@ impl Labels {
             Self::Classes(_) => None,
         }
     }
+
+    /// Returns the number of images.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Classes(classes) => classes.len(),
+            Self::Boxes(boxes) => boxes.len(),
+        }
+    }
+
+    /// Writes all of it in the bytes that a fingerprint is of, of which no two different labels have the same.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Classes(classes) => classes.iter().flat_map(|c| c.to_le_bytes()).collect(),
+            Self::Boxes(boxes) => {
+                // All that follows comes in words of four bytes, and so do classes.
+                let mut bytes = vec![b'b'];
+                for things in boxes {
+                    bytes.extend((things.len() as u64).to_le_bytes());
+                    bytes.extend(things.iter().flat_map(Annotation::bytes));
+                }
+                bytes
+            }
+        }
+    }
 }
 
 /// An open data set.

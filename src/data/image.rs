@@ -93,6 +93,21 @@ impl Image {
         png
     }
 
+    /// Returns a square of `side` pixels with this image at row `top` and column `left`, where all of it has room, and around it
+    /// the level that `fill` has for each channel.
+    pub(super) fn framed(self, side: usize, [top, left]: [usize; 2], fill: &[u8]) -> Self {
+        let [channels, ..] = self.shape;
+        let shape = [channels, side, side];
+        if self.shape == shape {
+            return self;
+        }
+        Self::from_fn(shape, |c, y, x| {
+            let inside = y.checked_sub(top).zip(x.checked_sub(left));
+            let value = inside.and_then(|(y, x)| self.value(c, y, x));
+            value.unwrap_or(fill[c])
+        })
+    }
+
     /// Returns the shape, `[c, h, w]`.
     pub fn shape(&self) -> [usize; 3] {
         self.shape

@@ -4,8 +4,8 @@ use super::ops::{
     Activation, AdaptiveAvgPool2d, Add, Attention, Average, AvgPool2d, BatchNorm2d, ChannelShuffle,
     ChannelSlice, ClassToken, Concat, Conv2d, Flatten, FromWindows, GlobalAvgPool, GroupNorm,
     LayerNorm, LayerNorm2d, LayerScale, Linear, MaxPool2d, OptionAShortcut, PatchMerging,
-    PatchTokens, PoolMixer, PositionEmbedding, Relocate, Scale, Squeeze, TakeToken, ToWindows, TokenMean,
-    TokensToImage, TransposeTokens, WindowAttention, ZeroPad2d,
+    PatchTokens, PoolMixer, PositionEmbedding, Relocate, Scale, Squeeze, TakeToken, ToWindows,
+    TokenMean, TokensToImage, TransposeTokens, WindowAttention, ZeroPad2d,
 };
 use super::{Call, Gradients, Role, Shape};
 use crate::kernels::Clamp;

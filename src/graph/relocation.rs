@@ -45,10 +45,13 @@ fn handed_on(graph: &Graph) -> HashSet<ValueId> {
     let takers = graph.nodes().filter(|(_, n)| !gathers(n.op.motif()));
     let taken: HashSet<ValueId> = takers.flat_map(|(_, n)| n.inputs.clone()).collect();
     let stage = GRANULARITIES.find("stage").expect("stage is registered");
-    let is_image = |value: &ValueId| matches!(graph.value(*value).shape.dims(), [_, h, w] if h * w > 1);
+    let is_image =
+        |value: &ValueId| matches!(graph.value(*value).shape.dims(), [_, h, w] if h * w > 1);
     let units = stage.units(graph).into_iter();
     let handed = units.flat_map(|unit| unit.outputs);
-    handed.filter(|v| is_image(v) && taken.contains(v)).collect()
+    handed
+        .filter(|v| is_image(v) && taken.contains(v))
+        .collect()
 }
 
 #[cfg(test)]

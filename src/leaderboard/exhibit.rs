@@ -117,7 +117,10 @@ mod tests {
         let words = row.views.each_ref().map(|view| view.words.as_str());
         assert_eq!(words, ["bag", "bag 50 %, coat 25 %", "nothing"]);
         let mark = &row.views[0].marks[0];
-        assert_eq!([mark.x, mark.y, mark.width, mark.height], [1.0, 2.0, 3.0, 6.0]);
+        assert_eq!(
+            [mark.x, mark.y, mark.width, mark.height],
+            [1.0, 2.0, 3.0, 6.0]
+        );
     }
 
     #[test]

@@ -38,7 +38,7 @@ mod swin;
 mod vgg;
 mod vit;
 
-pub use card::{Card, Interpolation, Origin, Preprocessing};
+pub use card::{Card, Fit, Interpolation, Origin, Preprocessing};
 pub use dialect::OtherNames;
 pub use head::{Candidates, Coding, Detector, Head, Level, Scoring, Selection};
 

@@ -12,7 +12,7 @@ use crate::metrics::METRICS;
 use crate::progress::Progress;
 use crate::record::Record;
 use crate::registry::Spec;
-use crate::tasks::{Evaluation, Exhibit, EvaluationRequest, Network, Task, TaskError};
+use crate::tasks::{Evaluation, EvaluationRequest, Exhibit, Network, Task, TaskError};
 use crate::weights::{Checkpoint, WeightsSpec};
 use candle_core::{Device, Tensor};
 use serde::de::DeserializeOwned;

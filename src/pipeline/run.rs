@@ -272,7 +272,12 @@ fn shown(dense: Vec<Exhibit>, sparse: Vec<Exhibit>) -> Vec<record::Exhibit> {
 }
 
 fn compared(dense: &Evaluation, sparse: &Evaluation) -> crate::record::Ordered<Metric> {
-    let same = |name: &str| sparse.metrics.iter().find(|(metric, _)| metric.name == name);
+    let same = |name: &str| {
+        sparse
+            .metrics
+            .iter()
+            .find(|(metric, _)| metric.name == name)
+    };
     let metrics = dense.metrics.iter();
     metrics
         .filter_map(|(metric, dense)| {

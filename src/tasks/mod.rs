@@ -23,8 +23,7 @@ use candle_core::{Device, Tensor};
 use std::fmt::Debug;
 
 /// Every task by name.
-pub static TASKS: Registry<&'static dyn Task> =
-    Registry::new(
+pub static TASKS: Registry<&'static dyn Task> = Registry::new(
     "task",
     &[&classification::Classification, &detection::ObjectDetection],
 );

@@ -70,7 +70,10 @@ impl Relocate {
     fn permuted(&self, [h, w]: [usize; 2], rng: &mut ChaCha8Rng) -> Vec<[usize; 2]> {
         let side = self.reach + 1;
         let mut sources = vec![[0; 2]; h * w];
-        for (top, left) in (0..h).step_by(side).flat_map(|y| (0..w).step_by(side).map(move |x| (y, x))) {
+        for (top, left) in (0..h)
+            .step_by(side)
+            .flat_map(|y| (0..w).step_by(side).map(move |x| (y, x)))
+        {
             let (rows, columns) = (top..h.min(top + side), left..w.min(left + side));
             let places = rows.flat_map(|y| columns.clone().map(move |x| [y, x]));
             let places: Vec<[usize; 2]> = places.collect();

@@ -18,9 +18,9 @@ use std::fmt::Debug;
 
 /// Every solver by name.
 pub static SOLVERS: Registry<Technique<dyn Solver>> = Registry::new(
-        "solver",
-        &[sgd::ENTRY, adam::ENTRY, exact::ENTRY, none::ENTRY],
-    );
+    "solver",
+    &[sgd::ENTRY, adam::ENTRY, exact::ENTRY, none::ENTRY],
+);
 
 /// A way of making a unit of the sparse network give what the dense one gives.
 pub trait Solver: Debug + Send + Sync {

@@ -77,7 +77,8 @@ impl Scores {
                 })
                 .collect(),
             Candidates::BestClass => {
-                let strongest = anchors.filter_map(|anchor| best(self.row(anchor).collect(), 1).pop());
+                let strongest =
+                    anchors.filter_map(|anchor| best(self.row(anchor).collect(), 1).pop());
                 strongest.filter(above).collect()
             }
         }

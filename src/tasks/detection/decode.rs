@@ -124,7 +124,11 @@ impl<'a> Decoder<'a> {
                 score: candidate.score,
             }
         });
-        let kept = suppress(boxes.collect(), selection.nms_threshold, selection.detections);
+        let kept = suppress(
+            boxes.collect(),
+            selection.nms_threshold,
+            selection.detections,
+        );
         let of_class = |scored: &Scored| {
             Some(Found {
                 edges: scored.edges,
@@ -231,7 +235,10 @@ mod tests {
         let detector = detector(Scoring::Softmax, Coding::Distances);
         let decoder = Decoder::new(&detector);
         let corners: Vec<[f32; 2]> = decoder.anchors.iter().map(|a| [a[0], a[1]]).collect();
-        assert_eq!(corners, [[2.0, 2.0], [12.0, 2.0], [2.0, 12.0], [12.0, 12.0]]);
+        assert_eq!(
+            corners,
+            [[2.0, 2.0], [12.0, 2.0], [2.0, 12.0], [12.0, 12.0]]
+        );
     }
 
     #[test]

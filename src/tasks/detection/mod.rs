@@ -7,7 +7,9 @@ mod suppress;
 pub use decode::{Decoder, Found};
 
 use super::images::TestImages;
-use super::{Evaluation, EvaluationRequest, Exhibit, Mark, Network, Picture, Source, Task, TaskError};
+use super::{
+    Evaluation, EvaluationRequest, Exhibit, Mark, Network, Picture, Source, Task, TaskError,
+};
 use crate::data::{Annotation, Batch, Dataset, Image, Placement, Preprocess, Rect, Split};
 use crate::graph::{RunError, ValueId};
 use crate::metrics::{Detection, Detections, METRICS, Metric, Scene};
@@ -114,7 +116,9 @@ fn exhibit(dataset: &dyn Dataset, index: usize, scene: &Scene) -> Result<Exhibit
     Ok(Exhibit {
         name: format!("test image {index}"),
         picture,
-        truth: truth.map(|thing| mark(&thing.rect, thing.class, None)).collect(),
+        truth: truth
+            .map(|thing| mark(&thing.rect, thing.class, None))
+            .collect(),
         seen: seen.take(count).collect(),
     })
 }
@@ -156,7 +160,9 @@ impl<'a> Detecting<'a> {
     pub fn image(&self, network: Network<'_>, image: &Image) -> Result<Vec<Detection>, TaskError> {
         let [_, height, width] = image.shape();
         let fitted = self.preprocess.fit(image.clone());
-        let input = self.preprocess.apply(std::slice::from_ref(&fitted), network.device)?;
+        let input = self
+            .preprocess
+            .apply(std::slice::from_ref(&fitted), network.device)?;
         let graph = network.graph;
         let plan = graph.plan(graph.inputs(), &self.outputs);
         let plan = plan.map_err(RunError::from)?;

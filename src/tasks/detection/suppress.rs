@@ -17,7 +17,9 @@ pub(super) fn suppress(mut boxes: Vec<Scored>, threshold: f32, limit: usize) -> 
     let mut kept: Vec<Vec<[f32; 4]>> = vec![Vec::new(); columns.unwrap_or(0)];
     boxes.retain(|scored| {
         let better = &mut kept[scored.column];
-        let stays = !better.iter().any(|edges| overlap(edges, &scored.edges) > threshold);
+        let stays = !better
+            .iter()
+            .any(|edges| overlap(edges, &scored.edges) > threshold);
         if stays {
             better.push(scored.edges);
         }
@@ -62,7 +64,10 @@ mod tests {
             ([0.0, 0.0, 1.0, 1.0], 0.25),
             ([1.0, 1.0, 1.0, 1.0], 0.0),
         ] {
-            assert!((overlap(&square, &edges) - expected).abs() < 1e-6, "{edges:?}");
+            assert!(
+                (overlap(&square, &edges) - expected).abs() < 1e-6,
+                "{edges:?}"
+            );
         }
     }
 
