@@ -1,6 +1,6 @@
 """The network architectures of the embedded checkpoints and of the parity fixtures.
 
-Six families, each written so that the names in ``state_dict()`` are those that users'
+Seven families, each written so that the names in ``state_dict()`` are those that users'
 checkpoints carry:
 
 * CIFAR ResNets (He et al. 2016): with parameter-free "option A" shortcuts, named as in
@@ -11,7 +11,9 @@ checkpoints carry:
   the usual CIFAR strides;
 * VGG (Simonyan and Zisserman 2015) and ShuffleNetV2 (Ma et al. 2018) for CIFAR, named as in
   torchvision;
-* Vision Transformers (Dosovitskiy et al. 2021) with class-token pooling, named as in timm.
+* Vision Transformers (Dosovitskiy et al. 2021) with class-token pooling, named as in timm;
+* SSD (Liu et al. 2016) on a CIFAR ResNet, named like torchvision's SSDs (see ``detection.py`` for
+  its boxes and its loss).
 
 Models called ``cifar10_*`` and ``cifar100_*`` are those of ``pytorch-cifar-models``.
 
@@ -72,11 +74,14 @@ class ResNet(nn.Module):
         rest = [ResidualBlock(planes, planes, 1) for _ in range(blocks - 1)]
         return nn.Sequential(ResidualBlock(inputs, planes, stride), *rest)
 
+    def features(self, x: Tensor) -> Tensor:
+        """Feature maps of a batch of images, a quarter of their size."""
+        x = functional.relu(self.bn1(self.conv1(x)))
+        return self.layer3(self.layer2(self.layer1(x)))
+
     def forward(self, x: Tensor) -> Tensor:
         """Logits of a batch of images."""
-        x = functional.relu(self.bn1(self.conv1(x)))
-        x = self.layer3(self.layer2(self.layer1(x)))
-        return self.linear(x.mean(dim=(2, 3)))
+        return self.linear(self.features(x).mean(dim=(2, 3)))
 
 
 class ProjectionBlock(ResidualBlock):
@@ -433,6 +438,69 @@ class VisionTransformer(nn.Module):
         return self.head(self.norm(self.blocks(x))[:, 0])
 
 
+class SsdFeatures(ResNet):
+    """The features of a CIFAR ResNet, and two layers more that halve them."""
+
+    def __init__(self, blocks: int, channels: int) -> None:
+        super().__init__(blocks, channels, 1)
+        del self.linear
+        extra = [
+            nn.Sequential(nn.Conv2d(64, 64, 3, 2, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU())
+            for _ in range(2)
+        ]
+        self.extra = nn.ModuleList(extra)
+
+    def forward(self, x: Tensor) -> List[Tensor]:  # type: ignore[override]
+        """Feature maps of a batch of images with strides of 4, 8 and 16."""
+        maps = [self.features(x)]
+        for layer in self.extra:
+            maps.append(layer(maps[-1]))
+        return maps
+
+
+class SsdScores(nn.Module):
+    """A 3x3 convolution for each feature map, whose outputs are gathered box by box."""
+
+    def __init__(self, maps: int, boxes: int, columns: int) -> None:
+        super().__init__()
+        self.columns = columns
+        self.module_list = nn.ModuleList(
+            [nn.Conv2d(64, boxes * columns, 3, padding=1) for _ in range(maps)]
+        )
+
+    def forward(self, maps: List[Tensor]) -> Tensor:
+        """Rows [batch, boxes, columns]: map by map, pixel by pixel, the boxes of a pixel together."""
+        outputs = [layer(features) for layer, features in zip(self.module_list, maps)]
+        rows = [output.flatten(2).transpose(1, 2) for output in outputs]
+        return torch.cat([row.reshape(len(row), -1, self.columns) for row in rows], dim=1)
+
+
+class SsdHead(nn.Module):
+    """What three feature maps say of the classes and the places of four boxes a pixel."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classification_head = SsdScores(3, 4, classes)
+        self.regression_head = SsdScores(3, 4, 4)
+
+
+class SsdResNet(nn.Module):
+    """SSD on a CIFAR ResNet; the first of the classes is the background."""
+
+    def __init__(self, blocks: int, channels: int, classes: int) -> None:
+        super().__init__()
+        self.backbone = SsdFeatures(blocks, channels)
+        self.head = SsdHead(classes)
+
+    def forward(self, x: Tensor) -> Dict[str, Tensor]:
+        """``cls_logits`` [batch, boxes, classes] and ``bbox_regression`` [batch, boxes, 4]."""
+        maps = self.backbone(x)
+        return {
+            "cls_logits": self.head.classification_head(maps),
+            "bbox_regression": self.head.regression_head(maps),
+        }
+
+
 _BUILDERS: Dict[str, Callable[[int, int], nn.Module]] = {
     "resnet20": lambda channels, classes: ResNet(3, channels, classes),
     "resnet32": lambda channels, classes: ResNet(5, channels, classes),
@@ -449,6 +517,7 @@ _BUILDERS: Dict[str, Callable[[int, int], nn.Module]] = {
     "vit_micro_patch4_28": lambda channels, classes: VisionTransformer(
         28, 4, 64, 6, 4, channels, classes
     ),
+    "ssd_resnet20": lambda channels, classes: SsdResNet(3, channels, classes),
 }
 
 

@@ -7,7 +7,6 @@ use crate::atomic;
 use crate::data::{DataError, Image};
 use crate::harness::{Console, listen};
 use crate::metrics::Detection;
-use crate::pipeline::Subject;
 use crate::progress::Progress;
 use crate::tasks::detection::Detecting;
 use clap::Args;
@@ -70,12 +69,13 @@ impl Detect {
         fs::create_dir_all(&self.output).map_err(|source| self.folder(source))?;
         listen()?;
         let watcher = Console::new().watch("detect");
-        watcher.stage("detect", self.images.len());
+        let progress: &dyn Progress = &watcher;
+        progress.stage("detect", self.images.len());
         let mut documents = Vec::new();
         let mut unreadable = Vec::new();
         let mut taken = BTreeSet::new();
         for path in &self.images {
-            watcher.check().map_err(|_| CliError::Interrupted)?;
+            progress.check().map_err(|_| CliError::Interrupted)?;
             match Image::read(path) {
                 Ok(image) => {
                     let found = detecting.image(network, &image)?;
@@ -85,7 +85,7 @@ impl Detect {
                 }
                 Err(error) => unreadable.push(error),
             }
-            watcher.step("image");
+            progress.step("image");
         }
         drop(watcher);
         let text = serde_json::to_vec_pretty(&documents).map_err(std::io::Error::from)?;
@@ -156,10 +156,10 @@ impl Detect {
             1 => format!("{stem}.png"),
             number => format!("{stem}-{number}.png"),
         };
-        let name = (1..).map(numbered).find(|name| taken.insert(name.clone()));
-        let path = self
-            .output
-            .join(name.expect("there are more numbers than images"));
+        let mut names = (1..=taken.len() + 1).map(numbered);
+        let name = names.find(|name| taken.insert(name.clone()));
+        let name = name.expect("one more name than were taken");
+        let path = self.output.join(name);
         atomic::write(&path, &sketch.to_png()).map_err(|source| self.folder(source))
     }
 }

@@ -1,9 +1,12 @@
 //! Raw pixels.
 
+use super::DataError;
+use super::imagefolder::decode::decode;
 use super::resize::resize;
 use crate::models::Interpolation;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
+use std::path::Path;
 
 /// An image as stored: one byte a value, in the order `[c, h, w]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +26,14 @@ impl Image {
             }
         }
         Self { shape, pixels }
+    }
+
+    /// Reads a file (JPEG, PNG, WebP, BMP, PNM) as red, green and blue.
+    ///
+    /// # Errors
+    /// [`DataError::Image`] for one that cannot be read.
+    pub fn read(path: &Path) -> Result<Self, DataError> {
+        decode(path)
     }
 
     /// Takes values that are in the order of an image's.

@@ -1,11 +1,12 @@
 //! What can be computed: a closed enum that only delegates to the structs in [`super::ops`].
 
 use super::ops::{
-    Activation, AdaptiveAvgPool2d, Add, Attention, Average, AvgPool2d, BatchNorm2d, ChannelShuffle,
-    ChannelSlice, ClassToken, Concat, Conv2d, Flatten, FromWindows, GlobalAvgPool, GroupNorm,
-    LayerNorm, LayerNorm2d, LayerScale, Linear, MaxPool2d, OptionAShortcut, PatchMerging,
-    PatchTokens, PoolMixer, PositionEmbedding, Relocate, Scale, Squeeze, TakeToken, ToWindows,
-    TokenMean, TokensToImage, TransposeTokens, WindowAttention, ZeroPad2d,
+    Activation, AdaptiveAvgPool2d, Add, Attention, Average, AvgPool2d, BatchNorm2d, ChannelNorm,
+    ChannelShuffle, ChannelSlice, ClassToken, Concat, Conv2d, Flatten, Focus, FromWindows,
+    GlobalAvgPool, GroupNorm, LayerNorm, LayerNorm2d, LayerScale, Linear, MaxPool2d,
+    OptionAShortcut, PatchMerging, PatchTokens, PoolMixer, PositionEmbedding, Predictions,
+    Relocate, Scale, Squeeze, TakeToken, ToWindows, TokenMean, TokensToImage, TransposeTokens,
+    Upsample, WindowAttention, ZeroPad2d,
 };
 use super::{Call, Gradients, Role, Shape};
 use crate::kernels::Clamp;
@@ -209,6 +210,7 @@ operators!(
     Average,
     AvgPool2d,
     BatchNorm2d,
+    ChannelNorm,
     ChannelShuffle,
     ChannelSlice,
     ClassToken,
@@ -216,6 +218,7 @@ operators!(
     Conv2d,
     FromWindows,
     Flatten,
+    Focus,
     GlobalAvgPool,
     GroupNorm,
     LayerNorm,
@@ -229,6 +232,7 @@ operators!(
     PoolMixer,
     PositionEmbedding,
     Relocate,
+    Predictions,
     Scale,
     Squeeze,
     TakeToken,
@@ -237,6 +241,7 @@ operators!(
     TokenMean,
     TokensToImage,
     TransposeTokens,
+    Upsample,
     WindowAttention,
 );
 

@@ -82,6 +82,17 @@ impl InvertedResidual {
         name: &str,
         input: ValueId,
     ) -> Result<ValueId, BuildError> {
+        let [_, output] = self.add_tapped(builder, name, input)?;
+        Ok(output)
+    }
+
+    /// Adds the block called `name`, and returns what was expanded besides the output.
+    pub(super) fn add_tapped(
+        &self,
+        builder: &mut Builder,
+        name: &str,
+        input: ValueId,
+    ) -> Result<[ValueId; 2], BuildError> {
         let (channels, hidden, style) = (builder.shape(input).channels(), self.hidden, self.style);
         let mut before = Before::default();
         let mut names = |part| {
@@ -95,6 +106,7 @@ impl InvertedResidual {
             let expand = Conv2d::same(channels, hidden, 1);
             x = style.layer(builder, &names(Part::Expand), expand, x)?;
         }
+        let expanded = x;
         let depthwise = Conv2d::same(hidden, hidden, self.kernel)
             .stride(self.stride)
             .groups(hidden);
@@ -107,7 +119,7 @@ impl InvertedResidual {
         if self.stride == 1 && self.width == channels {
             x = builder.add(&format!("{name}.add"), Add {}, &[x, input])?;
         }
-        Ok(x)
+        Ok([expanded, x])
     }
 }
 

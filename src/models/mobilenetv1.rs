@@ -36,7 +36,7 @@ pub(super) static FAMILY: Table<MobileNetV1> = Table {
 };
 
 /// Channels, blocks and first stride of each stage (Table 1).
-const STAGES: [[usize; 3]; 5] = [
+pub(super) const STAGES: [[usize; 3]; 5] = [
     [64, 1, 1],
     [128, 2, 2],
     [256, 2, 2],

@@ -123,7 +123,7 @@ pub(super) static TIMM: Table<Timm> = Table {
 };
 
 /// Expansion, channels, repeats, first stride and kernel of each stage (Table 2).
-const STAGES: [Stage; 7] = [
+pub(super) const STAGES: [Stage; 7] = [
     Stage::new([1, 16, 1, 1, 3]),
     Stage::new([6, 24, 2, 2, 3]),
     Stage::new([6, 32, 3, 2, 3]),
@@ -133,7 +133,7 @@ const STAGES: [Stage; 7] = [
     Stage::new([6, 320, 1, 1, 3]),
 ];
 
-const STYLE: Style = Style::new(Activation::Relu6);
+pub(super) const STYLE: Style = Style::new(Activation::Relu6);
 
 impl Architecture for MobileNetV2 {
     const STEMS: &'static [&'static str] = &["features.0.0.weight", "conv_stem.weight"];

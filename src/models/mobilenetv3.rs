@@ -79,13 +79,13 @@ pub(super) static TIMM: Table<Timm> = Table {
 };
 
 /// A block: its kernel, hidden channels, channels, whether it has squeeze and excitation, its activation and its stride.
-type Row = (usize, usize, usize, bool, Activation, usize);
+pub(super) type Row = (usize, usize, usize, bool, Activation, usize);
 
 const RE: Activation = Activation::Relu;
 const HS: Activation = Activation::Hardswish;
 
 /// Table 1.
-const LARGE: [Row; 15] = [
+pub(super) const LARGE: [Row; 15] = [
     (3, 16, 16, false, RE, 1),
     (3, 64, 24, false, RE, 2),
     (3, 72, 24, false, RE, 1),
@@ -123,7 +123,7 @@ const LARGE_STAGES: [usize; 6] = [1, 2, 3, 4, 2, 3];
 const SMALL_STAGES: [usize; 5] = [1, 2, 3, 2, 3];
 
 /// The style of torchvision's stem and last convolution.
-const STYLE: Style = Style {
+pub(super) const STYLE: Style = Style {
     eps: 1e-3,
     ..Style::new(HS)
 };
@@ -217,7 +217,8 @@ impl Architecture for Timm {
     }
 }
 
-fn block(
+/// Returns the block of a row.
+pub(super) fn block(
     (kernel, hidden, width, excited, activation, stride): Row,
     style: Style,
     naming: inverted::Naming,

@@ -13,11 +13,15 @@
 
 mod card;
 mod convnext;
+mod default_boxes;
 mod deit;
 mod densenet;
+mod detection;
 mod dialect;
 mod efficientnet;
 mod efficientnet_lite;
+mod fcos;
+mod fpn;
 mod googlenet;
 mod head;
 mod inception_v3;
@@ -32,11 +36,17 @@ mod poolformer;
 mod regnet;
 mod resnet;
 mod resnet_cifar;
+mod retinanet;
 mod shufflenetv2;
 mod squeezenet;
+mod ssd;
+mod ssd_mobilenet;
+mod ssd_resnet;
+mod ssdlite;
 mod swin;
 mod vgg;
 mod vit;
+mod yolox;
 
 pub use card::{Card, Fit, Interpolation, Origin, Preprocessing};
 pub use dialect::OtherNames;
@@ -76,6 +86,14 @@ pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
         &swin::FAMILY,
         &mlp_mixer::FAMILY,
         &poolformer::FAMILY,
+        &ssd::FAMILY,
+        &ssdlite::FAMILY,
+        &ssd_mobilenet::FAMILY,
+        &ssd_mobilenet::LITE,
+        &ssd_resnet::FAMILY,
+        &yolox::FAMILY,
+        &retinanet::FAMILY,
+        &fcos::FAMILY,
     ],
 );
 

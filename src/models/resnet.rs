@@ -2,7 +2,7 @@
 //!
 //! Names and parameter names are torchvision's; in a bottleneck the stride is on the 3x3 convolution, as there.
 
-use super::parts::{classified, conv_norm};
+use super::parts::{Style, classified};
 use super::{Architecture, Card, Table, Variant};
 use crate::graph::ops::{Activation, Add, Conv2d, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
@@ -25,7 +25,8 @@ pub(super) struct ResNet {
     base_width: usize,
 }
 
-const fn plain(layers: [usize; 4], bottleneck: bool) -> ResNet {
+/// Returns a network for ImageNet with blocks as in the paper.
+pub(super) const fn plain(layers: [usize; 4], bottleneck: bool) -> ResNet {
     grouped(layers, bottleneck, 1, 64)
 }
 
@@ -101,70 +102,83 @@ impl Architecture for ResNet {
     fn build(&self) -> Result<Graph, BuildError> {
         let mut builder = Builder::new();
         let input = builder.input("input", [self.in_chans, self.img_size, self.img_size])?;
-        let stem = Conv2d::same(self.in_chans, 64, 7).stride(2);
-        let x = conv_norm(&mut builder, "conv1", "bn1", stem, input)?;
-        let x = builder.add("relu", Activation::Relu, &[x])?;
-        let mut x = builder.add("maxpool", MaxPool2d::new(3, 2).padding(1), &[x])?;
-        let mut channels = 64;
-        for (stage, blocks) in self.layers.into_iter().enumerate() {
-            for index in 0..blocks {
-                let stride = if stage > 0 && index == 0 { 2 } else { 1 };
-                let name = format!("layer{}.{index}.", stage + 1);
-                (x, channels) =
-                    self.block(&mut builder, &name, [channels, 64 << stage, stride], x)?;
-            }
-        }
+        let style = Style::new(Activation::Relu);
+        let [.., x] = self.features(&mut builder, "", style, input)?;
         classified(builder, "fc", self.num_classes, x)
     }
 }
 
 impl ResNet {
-    /// Adds a residual block of some planes, and returns its output and the channels of that.
+    /// Adds the stem and the stages, all of whose names begin with `prefix`, and returns what each stage makes.
+    pub(super) fn features(
+        &self,
+        builder: &mut Builder,
+        prefix: &str,
+        style: Style,
+        input: ValueId,
+    ) -> Result<[ValueId; 4], BuildError> {
+        let part = |suffix: &str| format!("{prefix}{suffix}");
+        let stem = Conv2d::same(builder.shape(input).channels(), 64, 7).stride(2);
+        let x = style.layer(builder, &["conv1", "bn1", "relu"].map(part), stem, input)?;
+        let pool = MaxPool2d::new(3, 2).padding(1);
+        let mut x = builder.add(&part("maxpool"), pool, &[x])?;
+        let mut features = [x; 4];
+        let stages = self.layers.into_iter().zip(&mut features);
+        for (stage, (blocks, feature)) in stages.enumerate() {
+            for index in 0..blocks {
+                let stride = if stage > 0 && index == 0 { 2 } else { 1 };
+                let name = part(&format!("layer{}.{index}.", stage + 1));
+                x = self.block(builder, (&name, style), [64 << stage, stride], x)?;
+            }
+            *feature = x;
+        }
+        Ok(features)
+    }
+
+    /// Returns the convolutions of a residual block of some planes.
+    fn convolutions(&self, channels: usize, planes: usize, stride: usize) -> Vec<Conv2d> {
+        if !self.bottleneck {
+            let first = Conv2d::same(channels, planes, 3).stride(stride);
+            return vec![first, Conv2d::same(planes, planes, 3)];
+        }
+        let width = planes * self.base_width / 64 * self.cardinality;
+        let middle = Conv2d::same(width, width, 3)
+            .stride(stride)
+            .groups(self.cardinality);
+        let first = Conv2d::same(channels, width, 1);
+        vec![first, middle, Conv2d::same(width, 4 * planes, 1)]
+    }
+
+    /// Adds a residual block of some planes and stride.
     fn block(
         &self,
         builder: &mut Builder,
-        name: &str,
-        [channels, planes, stride]: [usize; 3],
+        (name, style): (&str, Style),
+        [planes, stride]: [usize; 2],
         input: ValueId,
-    ) -> Result<(ValueId, usize), BuildError> {
-        let (convolutions, outputs) = if self.bottleneck {
-            let width = planes * self.base_width / 64 * self.cardinality;
-            let middle = Conv2d::same(width, width, 3)
-                .stride(stride)
-                .groups(self.cardinality);
-            let (first, last) = (
-                Conv2d::same(channels, width, 1),
-                Conv2d::same(width, 4 * planes, 1),
-            );
-            (vec![first, middle, last], 4 * planes)
-        } else {
-            let first = Conv2d::same(channels, planes, 3).stride(stride);
-            (vec![first, Conv2d::same(planes, planes, 3)], planes)
-        };
+    ) -> Result<ValueId, BuildError> {
         let part = |suffix: &str| format!("{name}{suffix}");
+        let channels = builder.shape(input).channels();
+        let convolutions = self.convolutions(channels, planes, stride);
         let mut x = input;
         let last = convolutions.len();
         for (number, conv) in (1..).zip(convolutions) {
-            let (conv_name, norm_name) = (format!("conv{number}"), format!("bn{number}"));
-            x = conv_norm(builder, &part(&conv_name), &part(&norm_name), conv, x)?;
-            if number < last {
-                x = builder.add(&part(&format!("relu{number}")), Activation::Relu, &[x])?;
-            }
+            let names = ["conv", "bn", "relu"].map(|module| part(&format!("{module}{number}")));
+            x = if number < last {
+                style.layer(builder, &names, conv, x)?
+            } else {
+                style.linear(builder, &names, conv, x)?
+            };
         }
+        let outputs = builder.shape(x).channels();
         let shortcut = if stride > 1 || channels != outputs {
+            let names = ["downsample.0", "downsample.1", ""].map(part);
             let conv = Conv2d::same(channels, outputs, 1).stride(stride);
-            conv_norm(
-                builder,
-                &part("downsample.0"),
-                &part("downsample.1"),
-                conv,
-                input,
-            )?
+            style.linear(builder, &names, conv, input)?
         } else {
             input
         };
         let x = builder.add(&part("add"), Add {}, &[x, shortcut])?;
-        let x = builder.add(&part(&format!("relu{last}")), Activation::Relu, &[x])?;
-        Ok((x, outputs))
+        builder.add(&part(&format!("relu{last}")), style.activation, &[x])
     }
 }

@@ -24,7 +24,8 @@ pub(super) struct ResNetCifar {
     projection: bool,
 }
 
-const fn with_blocks(blocks: usize) -> ResNetCifar {
+/// Returns a network without projections.
+pub(super) const fn with_blocks(blocks: usize) -> ResNetCifar {
     ResNetCifar {
         in_chans: 3,
         num_classes: 10,
@@ -78,29 +79,36 @@ impl Architecture for ResNetCifar {
     fn build(&self) -> Result<Graph, BuildError> {
         let mut builder = Builder::new();
         let input = builder.input("input", [self.in_chans, self.img_size, self.img_size])?;
-        let x = conv_norm(
-            &mut builder,
-            "conv1",
-            "bn1",
-            Conv2d::same(self.in_chans, 16, 3),
-            input,
-        )?;
-        let mut x = builder.add("relu", Activation::Relu, &[x])?;
-        let mut channels = 16;
-        for stage in 1..=3 {
-            for index in 0..self.blocks {
-                let width = 8 << stage;
-                let name = format!("layer{stage}.{index}");
-                x = self.basic_block(&mut builder, &name, [channels, width], x)?;
-                channels = width;
-            }
-        }
+        let x = self.features(&mut builder, "", input)?;
         let head = if self.projection { "fc" } else { "linear" };
         classified(builder, head, self.num_classes, x)
     }
 }
 
 impl ResNetCifar {
+    /// Adds the stem and the stages, all of whose names begin with `prefix`.
+    pub(super) fn features(
+        &self,
+        builder: &mut Builder,
+        prefix: &str,
+        input: ValueId,
+    ) -> Result<ValueId, BuildError> {
+        let part = |suffix: &str| format!("{prefix}{suffix}");
+        let stem = Conv2d::same(builder.shape(input).channels(), 16, 3);
+        let x = conv_norm(builder, &part("conv1"), &part("bn1"), stem, input)?;
+        let mut x = builder.add(&part("relu"), Activation::Relu, &[x])?;
+        let mut channels = 16;
+        for stage in 1..=3 {
+            for index in 0..self.blocks {
+                let width = 8 << stage;
+                let name = part(&format!("layer{stage}.{index}"));
+                x = self.basic_block(builder, &name, [channels, width], x)?;
+                channels = width;
+            }
+        }
+        Ok(x)
+    }
+
     /// Adds two convolutions and a shortcut; a change of width halves the image.
     fn basic_block(
         &self,

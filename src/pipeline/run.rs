@@ -271,7 +271,7 @@ fn shown(dense: Vec<Exhibit>, sparse: Vec<Exhibit>) -> Vec<record::Exhibit> {
     pairs.collect()
 }
 
-fn compared(dense: &Evaluation, sparse: &Evaluation) -> crate::record::Ordered<Metric> {
+fn compared(dense: &Evaluation, sparse: &Evaluation) -> record::Ordered<Metric> {
     let same = |name: &str| {
         sparse
             .metrics

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write models/FAMILY.json: logits, sizes and layers of networks with weights that any program can make.
+"""Write models/FAMILY.json: outputs, sizes and layers of networks with weights that any program can make.
 
 A parameter or buffer called NAME takes its values from a fixed generator. With h the 64-bit FNV-1a
 hash of the bytes of NAME, element i (from 0, in row-major order) takes z, the splitmix64 finalizer
@@ -12,6 +12,9 @@ of h + (i + 1) * 0x9E3779B97F4A7C15 modulo 2^64, and u = (z >> 40) / 2^24, so th
   where it contains ``.block.`` otherwise: these are the inverted residuals of torchvision's
   EfficientNet and MobileNetV3, whose gates would else leave of the image no more than a millionth;
   times 1.25 where NAME ends with ``.conv_dw.weight``, which are depthwise convolutions of timm's;
+  times 1.4 besides for those of detectors, whose last levels would else see nothing of the image:
+  where NAME begins with ``base_net.`` or ``extras.``; with ``backbone.``, but for blocks and ResNets
+  (``.block.``, ``.body.``, ``.layer``); with ``head.`` and contains ``conv`` or ``stems``;
 * ``*.weight`` of rank 1, which are the scales of norms: 0.5 + u;
 * ``*.conv_expand.bias``: (2 u - 1) * 0.1 + 2, which opens the gates of timm's for the same reason;
 * all others, which are biases and embeddings: (2 u - 1) * 0.1.
@@ -26,8 +29,11 @@ the same network run in f64, as a measure of the rounding to expect. ``parameter
 out, and ``macs`` counts the multiply-accumulates of convolutions and linear layers for one image.
 ``prunable`` lists the convolutions and linear layers in module order, each with its weight's shape.
 
+Detectors give more than logits: each of ``outputs`` has a name, a shape, and the values of some of its
+rows for each image, among them the last 1, 2, 4, 8 and so on, which reach into every level.
+
 Networks come from torchvision (0.14), from timm (0.9.16), or, where neither has them, from the module
-beside the embedded checkpoints. ``source`` says which. A name after a colon makes it a test of names:
+beside the embedded checkpoints and from ``detectors.py``. ``source`` says which. A name after a colon makes it a test of names:
 the other publisher's network of that name, whose parameters are called otherwise and may be laid out
 otherwise, is the same function.
 
@@ -55,8 +61,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from common import HERE, digits, write_json
+from detectors import DETECTORS
 from models import build, prunable_layers
-
 
 
 class Case(NamedTuple):
@@ -193,8 +199,18 @@ FAMILIES: Dict[str, List[Case]] = {
         for width in ("s32", "s16", "b32", "b16")
     ],
     "poolformer": [Case(f"poolformer_s{depth}", "timm") for depth in (12, 24, 36)],
+    # The last levels of no other size have a pixel.
+    "ssd": [Case("ssd300_vgg16", "torchvision", size=300, classes=4, batch=1)],
+    "ssdlite": [Case("ssdlite320_mobilenet_v3_large", "torchvision", size=96, classes=4)],
+    "ssd-mobilenetv1": [Case("ssd300_mobilenet_v1", "detectors", size=96, classes=4)],
+    "ssdlite-mobilenetv2": [Case("ssdlite300_mobilenet_v2", "detectors", size=96, classes=4)],
+    "ssd-resnet": [Case("ssd_resnet20", "checkpoints", 1, 32, 4)],
+    "yolox": [
+        Case(f"yolox_{width}", "detectors", classes=4) for width in ("nano", "tiny", "s")
+    ],
+    "retinanet": [Case("retinanet_resnet50_fpn", "torchvision", classes=4, batch=1)],
+    "fcos": [Case("fcos_resnet50_fpn", "torchvision", classes=4, batch=1)],
 }
-
 
 # What torchvision is told besides. Auxiliary heads have no part in the output.
 OPTIONS: Dict[str, Dict[str, Any]] = {
@@ -216,6 +232,14 @@ def uniform(name: str, count: int) -> np.ndarray:
     return (z >> np.uint64(40)).astype(np.float64) / 2.0**24
 
 
+def of_detector(name: str) -> bool:
+    """Whether a weight is one of those of detectors that are larger."""
+    if name.startswith("backbone."):
+        return not any(part in name for part in (".block.", ".body.", ".layer"))
+    inner = name.startswith("head.") and ("conv" in name or "stems" in name)
+    return inner or name.startswith(("base_net.", "extras."))
+
+
 def generate(name: str, shape: Tuple[int, ...]) -> np.ndarray:
     """The f32 values of a parameter, a buffer or the input."""
     u = uniform(name, int(np.prod(shape))).reshape(shape)
@@ -227,6 +251,7 @@ def generate(name: str, shape: Tuple[int, ...]) -> np.ndarray:
     elif name.endswith(".weight") and len(shape) > 1:
         raised = ".block." in name or name.endswith(".conv_dw.weight")
         gain = 1.5 if ".0.block." in name else 1.25 if raised else 1.0
+        gain *= 1.4 if of_detector(name) else 1.0
         values = signed * np.sqrt(3.0 / (u.size // shape[0])) * gain
     elif name.endswith(".weight"):
         values = 0.5 + u
@@ -262,6 +287,13 @@ PREPROCESSING: Dict[str, Tuple[int, int, str, Tuple[float, ...], Tuple[float, ..
     "mobilenetv1_100": (256, 224, "bicubic", (0.5,) * 3, (0.5,) * 3),
     # The metadata of the embedded checkpoint.
     "vit_micro": (28, 28, "bicubic", (0.286,), (0.353,)),
+    "ssd_resnet": (64, 64, "bilinear", (0.286,), (0.353,)),
+    # pytorch-ssd's.
+    "ssd300_mobilenet": (300, 300, "bilinear", (127 / 255,) * 3, (128 / 255,) * 3),
+    "ssdlite300": (300, 300, "bilinear", (127 / 255,) * 3, (128 / 255,) * 3),
+    # Megvii's take bytes.
+    "yolox_s": (640, 640, "bilinear", (0.0,) * 3, (1 / 255,) * 3),
+    "yolox": (416, 416, "bilinear", (0.0,) * 3, (1 / 255,) * 3),
 }
 
 
@@ -277,6 +309,11 @@ def preprocessing(case: Case) -> Dict[str, Any]:
         crop = config.input_size[-1]
         resize = int(crop / config.crop_pct)
         values = (resize, crop, config.interpolation, config.mean, config.std)
+    elif case.model in torchvision.models.detection.__dict__:
+        images = network(case).transform
+        # Without a fixed size, the longer side is scaled to 1333 at most, and filled up to whole cells.
+        side = images.fixed_size[0] if images.fixed_size else -(-images.max_size // 32) * 32
+        values = (side, side, "bilinear", images.image_mean, images.image_std)
     elif weights is not None:
         first = torchvision.models._api._get_enum_from_fn(weights).IMAGENET1K_V1
         images = first.transforms()
@@ -296,15 +333,54 @@ def network(case: Case) -> nn.Module:
     name = name or case.model
     if source == "checkpoints":
         return build(name, case.channels, case.classes)
+    if source == "detectors":
+        return DETECTORS[name](case.channels, case.classes)
     if source == "torchvision":
         import torchvision
 
+        if name in torchvision.models.detection.__dict__:
+            return torchvision_detector(name, case.classes)
         return getattr(torchvision.models, name)(
             weights=None, num_classes=case.classes, **OPTIONS.get(name, {})
         )
     import timm
 
     return timm.create_model(name, num_classes=case.classes, in_chans=case.channels)
+
+
+def torchvision_detector(name: str, classes: int) -> nn.Module:
+    """A detector of torchvision's, with the epsilons of its published checkpoint."""
+    from torchvision.models import detection
+
+    model = getattr(detection, name)(weights=None, weights_backbone=None, num_classes=classes)
+    if name.startswith("retinanet"):
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eps = 0.0
+    return model
+
+
+def outputs_of(model: nn.Module, images: Tensor) -> Dict[str, Tensor]:
+    """The raw outputs of a network by name; "logits" of a classifier."""
+    if hasattr(model, "transform"):
+        # A detector of torchvision's, whose forward would also resize images and choose boxes.
+        outputs = model.head(list(model.backbone(images).values()))
+    else:
+        outputs = model(images)
+    return outputs if isinstance(outputs, dict) else {"logits": outputs}
+
+
+def probes(name: str, output: Tensor) -> Dict[str, Any]:
+    """Some rows of an output [batch, rows, columns]."""
+    count = output.shape[1]
+    last = {count - (1 << power) for power in range(count.bit_length())}
+    chosen = sorted(last | set(np.linspace(0, count - 1, 6).astype(int).tolist()))
+    return {
+        "name": name,
+        "shape": list(output.shape),
+        "rows": chosen,
+        "values": digits(output[:, chosen].flatten(1).numpy()),
+    }
 
 
 def count_macs(model: nn.Module, image: Tensor) -> int:
@@ -325,7 +401,7 @@ def count_macs(model: nn.Module, image: Tensor) -> int:
     # Swin applies the weights of its layers without calling the layers, so that hooks would not see them.
     linear, conv2d = counted(functional.linear), counted(functional.conv2d)
     with torch.no_grad(), mock.patch.multiple(functional, linear=linear, conv2d=conv2d):
-        model(image)
+        outputs_of(model, image)
     return total
 
 
@@ -359,14 +435,15 @@ def describe(case: Case, compare: bool) -> Dict[str, Any]:
     shape = (case.batch, case.channels, case.size, case.size)
     inputs = torch.from_numpy(generate("input", shape))
     with torch.no_grad():
-        logits = model(inputs)
+        outputs = outputs_of(model, inputs)
         for peer, other in peers(case.model, case.channels, case.classes) if compare else ():
             assert list(other.state_dict()) == list(model.state_dict()), peer
-            difference = (fill(other)(inputs) - logits).abs().max().item()
+            difference = (fill(other)(inputs) - outputs["logits"]).abs().max().item()
             print(f"  {peer}: same names in the same order, logits within {difference:.1e}")
     macs = count_macs(model, inputs[:1])
     with torch.no_grad():
-        deviation = (model.double()(inputs.double()) - logits).abs().max().item()
+        exact = outputs_of(model.double(), inputs.double())
+    deviation = max((exact[name] - outputs[name]).abs().max().item() for name in outputs)
     print(f"{case.model} {list(shape)}: {macs} MACs, |f32 - f64| <= {deviation:.1e}")
     return {
         "model": case.model,
@@ -381,7 +458,11 @@ def describe(case: Case, compare: bool) -> Dict[str, Any]:
             for name, layer in prunable_layers(model)
         ],
         "f32_deviation": float(f"{deviation:.3g}"),
-        "logits": digits(logits.numpy()),
+        **(
+            {"logits": digits(outputs["logits"].numpy())}
+            if "logits" in outputs
+            else {"outputs": [probes(*output) for output in outputs.items()]}
+        ),
     }
 
 

@@ -12,7 +12,7 @@ use std::path::Path;
 const MEMORY: u64 = 256 << 20;
 
 /// Reads a file as red, green and blue.
-pub(super) fn decode(path: &Path) -> Result<Image, DataError> {
+pub(in crate::data) fn decode(path: &Path) -> Result<Image, DataError> {
     // A decoder that a damaged file drives to panic does not take all other images with it.
     let image = catch_unwind(|| read(path)).unwrap_or(Err(ImageError::Panic));
     image.map_err(|fault| DataError::Image {

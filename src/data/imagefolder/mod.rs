@@ -18,7 +18,7 @@
 //! by another of the same size goes unnoticed.
 
 mod classes;
-mod decode;
+pub(super) mod decode;
 mod layout;
 mod set;
 #[cfg(test)]

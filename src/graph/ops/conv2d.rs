@@ -69,6 +69,13 @@ impl Conv2d {
         self
     }
 
+    /// Adds a bias.
+    #[must_use]
+    pub const fn biased(mut self) -> Self {
+        self.bias = true;
+        self
+    }
+
     fn attributes(&self) -> Convolution {
         Convolution {
             stride: [self.stride; 2],

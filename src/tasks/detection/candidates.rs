@@ -33,17 +33,12 @@ impl Scores {
         let mut values = logits.to_vec();
         let rows = values.chunks_exact_mut(columns).enumerate();
         for (anchor, row) in rows {
+            let factor = extra.map_or(1.0, |extra| sigmoid(extra[anchor]));
             match scoring {
                 Scoring::Softmax => softmax(row),
-                Scoring::Sigmoid => row.iter_mut().for_each(|v| *v = sigmoid(*v)),
-                Scoring::Centerness | Scoring::Objectness => {
-                    let factor = sigmoid(extra.map_or(0.0, |extra| extra[anchor]));
-                    row.iter_mut().for_each(|v| *v = sigmoid(*v) * factor);
-                }
+                Scoring::Sigmoid | Scoring::Objectness => map(row, |v| sigmoid(v) * factor),
+                Scoring::Centerness => map(row, |v| (sigmoid(v) * factor).sqrt()),
             }
-        }
-        if scoring == Scoring::Centerness {
-            values.iter_mut().for_each(|v| *v = v.sqrt());
         }
         Self {
             values,
@@ -111,7 +106,13 @@ fn softmax(row: &mut [f32]) {
         *value = (*value - largest).exp();
         sum += *value;
     }
-    row.iter_mut().for_each(|value| *value /= sum);
+    map(row, |value| value / sum);
+}
+
+fn map(values: &mut [f32], to: impl Fn(f32) -> f32) {
+    for value in values {
+        *value = to(*value);
+    }
 }
 
 fn sigmoid(logit: f32) -> f32 {

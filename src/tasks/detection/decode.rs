@@ -245,7 +245,7 @@ mod tests {
     fn offsets_move_and_stretch_and_are_cut_at_the_edges() {
         let detector = detector(Scoring::Softmax, Coding::Offsets([10.0, 10.0, 5.0, 5.0]));
         let decoder = Decoder::new(&detector);
-        let mut logits = vec![9.0, 0.0, 0.0].repeat(4);
+        let mut logits = [9.0, 0.0, 0.0].repeat(4);
         // The second cell holds the second class: a half of its side to the right, twice as high.
         logits[3..6].copy_from_slice(&[0.0, 0.0, 5.0]);
         let mut regression = vec![0.0; 16];

@@ -192,7 +192,7 @@ impl<'a> Detecting<'a> {
 fn original(found: &Found, placement: &Placement) -> Detection {
     let edges = found.edges.map(f64::from);
     Detection {
-        rect: placement.original(Rect::from_edges(edges)),
+        rect: placement.to_original(Rect::from_edges(edges)),
         class: found.class,
         score: f64::from(found.score),
     }
