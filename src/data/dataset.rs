@@ -77,7 +77,7 @@ pub trait Dataset: fmt::Debug + Send + Sync {
     /// Returns the name used in case ids: `cifar10`.
     fn name(&self) -> &str;
 
-    /// Returns the shape that every image has, `[c, h, w]`; `None` where images differ in size and are to be cut
+    /// Returns the shape that every image has, `[c, h, w]`; `None` where images differ in size and are to be fitted
     /// ([`super::Preprocess::fit`]).
     fn image_shape(&self) -> Option<[usize; 3]>;
 
@@ -91,7 +91,7 @@ pub trait Dataset: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`DataError::Index`] for an index of at least [`Self::count`]; [`DataError::Image`] for a file of its own that cannot be
-    /// read, without which the rest of the set can be used.
+    /// read, or whose annotation cannot be used, without which the rest of the set can be used.
     fn image(&self, split: Split, index: usize) -> Result<Image, DataError>;
 
     /// Returns images of a split, in the order of `indices`; see [`super::Reader`] for many of them.

@@ -1,7 +1,7 @@
 //! Raw pixels.
 
 use super::DataError;
-use super::imagefolder::decode::decode;
+use super::files::decode;
 use super::resize::resize;
 use crate::models::Interpolation;
 use image::codecs::png::PngEncoder;

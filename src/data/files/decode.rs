@@ -21,6 +21,16 @@ pub(in crate::data) fn decode(path: &Path) -> Result<Image, DataError> {
     })
 }
 
+/// Returns the height and the width that the header of a file tells, if it does.
+pub(in crate::data) fn size(path: &Path) -> Option<[usize; 2]> {
+    let read = || {
+        let reader = ImageReader::open(path).ok()?.with_guessed_format().ok()?;
+        reader.into_dimensions().ok()
+    };
+    let (width, height) = catch_unwind(read).ok()??;
+    Some([height as usize, width as usize])
+}
+
 fn read(path: &Path) -> Result<Image, ImageError> {
     let bytes = fs::read(path)?;
     let mut reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format()?;
