@@ -58,6 +58,7 @@ fn record(model: &str, allocator: &str, reconstruction: &str, sparsity: f64, top
             })
             .collect(),
         evidence: None,
+        exhibits: Vec::new(),
         units: (0..9)
             .map(|index| Unit {
                 name: format!("layer{}.{}", 1 + index / 3, index % 3),

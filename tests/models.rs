@@ -8,7 +8,7 @@
 use candle_core::{DType, Device, Tensor};
 use ptsbench::graph::{BatchNormFolding, GRANULARITIES, Graph, Node, ParamId, Role, Weights};
 use ptsbench::kernels::Wanted;
-use ptsbench::models::{self, Interpolation, Model};
+use ptsbench::models::{self, Fit, Interpolation, Model};
 use ptsbench::pipeline::{Allow, Subject};
 use ptsbench::registry::{Named, Spec};
 use ptsbench::weights::{Checkpoint, write_safetensors};
@@ -357,9 +357,12 @@ fn cards_equal_the_peers() {
             continue;
         };
         let card = models::build(&Spec::plain(&peer.model)).unwrap().card;
+        let Fit::Crop { resize, crop } = card.preprocessing.fit else {
+            panic!("{} does not crop", peer.model);
+        };
         let found = Preprocess {
-            resize: card.preprocessing.resize,
-            crop: card.preprocessing.crop,
+            resize,
+            crop,
             interpolation: card.preprocessing.interpolation,
             mean: card.preprocessing.mean.to_vec(),
             std: card.preprocessing.std.to_vec(),
@@ -377,11 +380,13 @@ fn models_take_images_as_their_cards_have_them() {
         let channels = images.mean.len();
         assert_eq!(
             input.shape.dims(),
-            [channels, images.crop, images.crop],
+            [channels, images.fit.side(), images.fit.side()],
             "{name}"
         );
         assert_eq!(images.std.len(), channels, "{name}");
-        assert!(images.resize >= images.crop, "{name}");
+        if let Fit::Crop { resize, crop } = images.fit {
+            assert!(resize >= crop, "{name}");
+        }
         assert_eq!(
             model.card.source.is_some(),
             model.card.license.is_some(),

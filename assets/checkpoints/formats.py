@@ -19,7 +19,12 @@ DEBIAN_DATA = Path("/usr/share/datasets/fashion-mnist")
 MEAN = 0.2860
 STD = 0.3530
 
-_DTYPES = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4")}
+_DTYPES = {
+    "F16": np.dtype("<f2"),
+    "F32": np.dtype("<f4"),
+    "I64": np.dtype("<i8"),
+    "U8": np.dtype("u1"),
+}
 
 
 def read_idx(path: Path) -> np.ndarray:
@@ -98,8 +103,8 @@ def write_safetensors(path: Path, tensors: Dict[str, np.ndarray]) -> None:
     path.chmod(0o644)
 
 
-def read_safetensors(path: Path) -> Dict[str, np.ndarray]:
-    """The tensors of a ``.safetensors`` file of f16 and f32, all as f32."""
+def read_tensors(path: Path) -> Dict[str, np.ndarray]:
+    """The tensors of a ``.safetensors`` file as they are."""
     data = path.read_bytes()
     (size,) = struct.unpack_from("<Q", data)
     header = json.loads(data[8 : 8 + size])
@@ -108,5 +113,10 @@ def read_safetensors(path: Path) -> Dict[str, np.ndarray]:
     for name, entry in header.items():
         begin, end = (8 + size + offset for offset in entry["data_offsets"])
         array = np.frombuffer(data[begin:end], _DTYPES[entry["dtype"]])
-        tensors[name] = array.astype(np.float32).reshape(entry["shape"])
+        tensors[name] = array.reshape(entry["shape"])
     return tensors
+
+
+def read_safetensors(path: Path) -> Dict[str, np.ndarray]:
+    """The tensors of a ``.safetensors`` file of f16 and f32, all as f32."""
+    return {name: array.astype(np.float32) for name, array in read_tensors(path).items()}

@@ -3,6 +3,8 @@
 mod allocate;
 mod compare;
 mod describe;
+mod detect;
+mod draw;
 mod error;
 mod eval;
 mod forward;
@@ -62,6 +64,8 @@ enum Command {
     Forward(forward::Forward),
     /// Measure a checkpoint on data
     Eval(eval::Eval),
+    /// Find things in pictures of your own
+    Detect(detect::Detect),
     /// Prune and reconstruct a checkpoint of your own
     Sparsify(sparsify::Sparsify),
     /// Render the leaderboard from stored records
@@ -97,6 +101,7 @@ impl Cli {
             Command::Allocate(command) => command.execute(),
             Command::Forward(command) => command.execute(),
             Command::Eval(command) => command.execute(),
+            Command::Detect(command) => command.execute(),
             Command::Sparsify(command) => command.execute(),
             Command::Report(command) => command.execute(),
             Command::Compare(command) => command.execute(),

@@ -100,10 +100,7 @@ fn text(lines: &[Line]) -> String {
 /// Writes how images are expected as one word.
 fn images(expected: &Preprocessing) -> String {
     let Preprocessing {
-        resize,
-        crop,
-        interpolation,
-        ..
+        fit, interpolation, ..
     } = expected;
-    format!("{resize}/{crop}/{interpolation}")
+    format!("{fit}/{interpolation}")
 }

@@ -70,6 +70,37 @@ pub struct Annotation {
     pub standing: Standing,
 }
 
+impl Annotation {
+    /// Makes an annotation that counts, of a thing whose outline is not known.
+    pub fn plain(rect: Rect, class: u32) -> Self {
+        Self {
+            rect,
+            class,
+            area: rect.area(),
+            standing: Standing::Counts,
+        }
+    }
+
+    /// Writes all of it in bytes, as many for each annotation.
+    pub(super) fn bytes(&self) -> [u8; 48] {
+        let Rect {
+            x,
+            y,
+            width,
+            height,
+        } = self.rect;
+        let mut bytes = [0; 48];
+        let numbers = [x, y, width, height, self.area].map(f64::to_bits);
+        let words = [self.class, self.standing as u32];
+        let words = u64::from(words[0]) | u64::from(words[1]) << 32;
+        let all = numbers.into_iter().chain([words]);
+        for (place, number) in bytes.chunks_exact_mut(8).zip(all) {
+            place.copy_from_slice(&number.to_le_bytes());
+        }
+        bytes
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -46,6 +46,30 @@ impl Labels {
             Self::Classes(_) => None,
         }
     }
+
+    /// Returns the number of images.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Classes(classes) => classes.len(),
+            Self::Boxes(boxes) => boxes.len(),
+        }
+    }
+
+    /// Writes all of it in the bytes that a fingerprint is of, of which no two different labels have the same.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Classes(classes) => classes.iter().flat_map(|c| c.to_le_bytes()).collect(),
+            Self::Boxes(boxes) => {
+                // All that follows comes in words of four bytes, and so do classes.
+                let mut bytes = vec![b'b'];
+                for things in boxes {
+                    bytes.extend((things.len() as u64).to_le_bytes());
+                    bytes.extend(things.iter().flat_map(Annotation::bytes));
+                }
+                bytes
+            }
+        }
+    }
 }
 
 /// An open data set.
@@ -53,7 +77,7 @@ pub trait Dataset: fmt::Debug + Send + Sync {
     /// Returns the name used in case ids: `cifar10`.
     fn name(&self) -> &str;
 
-    /// Returns the shape that every image has, `[c, h, w]`; `None` where images differ in size and are to be cut
+    /// Returns the shape that every image has, `[c, h, w]`; `None` where images differ in size and are to be fitted
     /// ([`super::Preprocess::fit`]).
     fn image_shape(&self) -> Option<[usize; 3]>;
 
@@ -67,7 +91,7 @@ pub trait Dataset: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`DataError::Index`] for an index of at least [`Self::count`]; [`DataError::Image`] for a file of its own that cannot be
-    /// read, without which the rest of the set can be used.
+    /// read, or whose annotation cannot be used, without which the rest of the set can be used.
     fn image(&self, split: Split, index: usize) -> Result<Image, DataError>;
 
     /// Returns images of a split, in the order of `indices`; see [`super::Reader`] for many of them.

@@ -1,6 +1,6 @@
 //! What can be wrong with data.
 
-use super::Split;
+use super::{AnnotationError, Split};
 use crate::registry::UnknownName;
 use std::io;
 use std::path::PathBuf;
@@ -156,6 +156,43 @@ pub enum DataError {
         /// The names that the missing folder may have.
         expected: &'static [&'static str],
     },
+    /// There is nothing to measure on.
+    #[error("`{}` has no test images, expected {expected}", path.display())]
+    NoTestImages {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it should have.
+        expected: &'static str,
+    },
+    /// A file is not the JSON of its format.
+    #[error("`{}` cannot be read as {expected}: {source}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        expected: &'static str,
+        /// Where it is not.
+        source: serde_json::Error,
+    },
+    /// It is open which of several files is meant.
+    #[error("`{}` has {}, expected {expected}", path.display(), quoted(found))]
+    Ambiguous {
+        /// The folder.
+        path: PathBuf,
+        /// The files.
+        found: Vec<String>,
+        /// What would be clear.
+        expected: &'static str,
+    },
+    /// Nothing says what classes are called.
+    #[error(
+        "`{}` has no names of classes, expected `classes.txt` with one a line, or a list `names` in `data.yaml`",
+        path.display()
+    )]
+    NoClassNames {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A folder of images has no class folders.
     #[error("`{}` has no folders, expected one a class with its images in it", path.display())]
     NoClasses {
@@ -191,12 +228,15 @@ pub enum ImageError {
     /// A width or height is zero.
     #[error("it has no pixels")]
     Empty,
+    /// What is known of it cannot be used.
+    #[error(transparent)]
+    Annotation(Box<AnnotationError>),
     /// The decoder is not up to what is wrong with it.
     #[error("it makes the decoder panic")]
     Panic,
 }
 
-fn quoted(names: &[&str]) -> String {
+fn quoted(names: &[impl std::fmt::Display]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     quoted.join(", ")
 }

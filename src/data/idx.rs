@@ -13,53 +13,55 @@ const UNSIGNED_BYTES: u32 = 0x0800;
 
 /// Bytes in `D` dimensions.
 #[derive(Debug, PartialEq)]
-pub(super) struct Idx<const D: usize> {
+pub struct Idx<const D: usize> {
     /// The size of each dimension, outermost first.
-    pub(super) dims: [usize; D],
+    pub dims: [usize; D],
     /// The values, in row-major order.
-    pub(super) values: Vec<u8>,
+    pub values: Vec<u8>,
 }
 
-/// Reads the gzipped idx file `packed`; `path` names it in messages.
-///
-/// # Errors
-/// A damaged stream, another magic, or a length that is not the header's.
-pub(super) fn decode<const D: usize>(path: &Path, packed: &[u8]) -> Result<Idx<D>, DataError> {
-    let mut values = Vec::new();
-    GzDecoder::new(packed)
-        .read_to_end(&mut values)
-        .map_err(|source| DataError::Read {
+impl<const D: usize> Idx<D> {
+    /// Reads the gzipped idx file `packed`; `path` names it in messages.
+    ///
+    /// # Errors
+    /// A damaged stream, another magic, or a length that is not the header's.
+    pub fn decode(path: &Path, packed: &[u8]) -> Result<Self, DataError> {
+        let mut values = Vec::new();
+        GzDecoder::new(packed)
+            .read_to_end(&mut values)
+            .map_err(|source| DataError::Read {
+                path: path.to_owned(),
+                source,
+            })?;
+        let length = |expected| DataError::Length {
             path: path.to_owned(),
-            source,
-        })?;
-    let length = |expected| DataError::Length {
-        path: path.to_owned(),
-        found: values.len(),
-        expected,
-    };
-    let header = 4 * (D + 1);
-    let mut words = values
-        .get(..header)
-        .ok_or(length(header as u128))?
-        .chunks_exact(4)
-        .map(|word| u32::from_be_bytes(word.try_into().expect("chunks have four bytes")));
-    let expected = UNSIGNED_BYTES | D as u32;
-    let found = words.next().expect("the header starts with the magic");
-    if found != expected {
-        return Err(DataError::Magic {
-            path: path.to_owned(),
-            found,
+            found: values.len(),
             expected,
-        });
+        };
+        let header = 4 * (D + 1);
+        let mut words = values
+            .get(..header)
+            .ok_or(length(header as u128))?
+            .chunks_exact(4)
+            .map(|word| u32::from_be_bytes(word.try_into().expect("chunks have four bytes")));
+        let expected = UNSIGNED_BYTES | D as u32;
+        let found = words.next().expect("the header starts with the magic");
+        if found != expected {
+            return Err(DataError::Magic {
+                path: path.to_owned(),
+                found,
+                expected,
+            });
+        }
+        let dims: [usize; D] =
+            std::array::from_fn(|_| words.next().expect("one word a dimension") as usize);
+        let expected = header as u128 + dims.iter().map(|&dim| dim as u128).product::<u128>();
+        if values.len() as u128 != expected {
+            return Err(length(expected));
+        }
+        values.drain(..header);
+        Ok(Self { dims, values })
     }
-    let dims: [usize; D] =
-        std::array::from_fn(|_| words.next().expect("one word a dimension") as usize);
-    let expected = header as u128 + dims.iter().map(|&dim| dim as u128).product::<u128>();
-    if values.len() as u128 != expected {
-        return Err(length(expected));
-    }
-    values.drain(..header);
-    Ok(Idx { dims, values })
 }
 
 #[cfg(test)]
@@ -75,7 +77,7 @@ mod tests {
     }
 
     fn message(packed: &[u8]) -> String {
-        decode::<2>(Path::new("x.gz"), packed)
+        Idx::<2>::decode(Path::new("x.gz"), packed)
             .unwrap_err()
             .to_string()
     }
@@ -84,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_matrix_is_read() {
-        let matrix = decode(Path::new("x.gz"), &pack(&MATRIX)).unwrap();
+        let matrix = Idx::decode(Path::new("x.gz"), &pack(&MATRIX)).unwrap();
         let expected = Idx {
             dims: [2, 3],
             values: vec![1, 2, 3, 4, 5, 6],

@@ -1,5 +1,13 @@
 //! Raw pixels.
 
+use super::DataError;
+use super::files::decode;
+use super::resize::resize;
+use crate::models::Interpolation;
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder};
+use std::path::Path;
+
 /// An image as stored: one byte a value, in the order `[c, h, w]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
@@ -18,6 +26,14 @@ impl Image {
             }
         }
         Self { shape, pixels }
+    }
+
+    /// Reads a file (JPEG, PNG, WebP, BMP, PNM) as red, green and blue.
+    ///
+    /// # Errors
+    /// [`DataError::Image`] for one that cannot be read.
+    pub fn read(path: &Path) -> Result<Self, DataError> {
+        decode(path)
     }
 
     /// Takes values that are in the order of an image's.
@@ -55,6 +71,52 @@ impl Image {
         };
         let pixels = red.iter().zip(green).zip(blue).map(luminance).collect();
         Self::from_vec([1, height, width], pixels)
+    }
+
+    /// Returns the image in another height and width.
+    #[must_use]
+    pub fn resized(&self, [height, width]: [usize; 2]) -> Self {
+        let [_, rows, columns] = self.shape;
+        if [rows, columns] == [height, width] {
+            return self.clone();
+        }
+        let whole = [0..height, 0..width];
+        resize(self, [height, width], whole, Interpolation::Bilinear)
+    }
+
+    /// Returns the image as a PNG: in grey if it has one channel, otherwise in the colours of its first three.
+    ///
+    /// # Panics
+    /// If it has no pixels, or two channels.
+    pub fn to_png(&self) -> Vec<u8> {
+        let [channels, height, width] = self.shape;
+        let (colours, kind) = match channels {
+            1 => (1, ExtendedColorType::L8),
+            _ => (3, ExtendedColorType::Rgb8),
+        };
+        let at = |position: usize| (0..colours).map(move |c| c * height * width + position);
+        let places = (0..height * width).flat_map(at);
+        let pixels: Vec<u8> = places.map(|place| self.pixels[place]).collect();
+        let mut png = Vec::new();
+        PngEncoder::new(&mut png)
+            .write_image(&pixels, width as u32, height as u32, kind)
+            .expect("an image with pixels fits a PNG in memory");
+        png
+    }
+
+    /// Returns a square of `side` pixels with this image at row `top` and column `left`, where all of it has room, and around it
+    /// the level that `fill` has for each channel.
+    pub(super) fn framed(self, side: usize, [top, left]: [usize; 2], fill: &[u8]) -> Self {
+        let [channels, ..] = self.shape;
+        let shape = [channels, side, side];
+        if self.shape == shape {
+            return self;
+        }
+        Self::from_fn(shape, |c, y, x| {
+            let inside = y.checked_sub(top).zip(x.checked_sub(left));
+            let value = inside.and_then(|(y, x)| self.value(c, y, x));
+            value.unwrap_or(fill[c])
+        })
     }
 
     /// Returns the shape, `[c, h, w]`.
@@ -98,6 +160,17 @@ mod tests {
         let values = [0, 100, 1, 101, 2, 102, 3, 103];
         let image = Image::from_interleaved([2, 2, 2], &values);
         assert_eq!(image.pixels(), [0, 1, 2, 3, 100, 101, 102, 103]);
+    }
+
+    #[test]
+    fn a_png_holds_the_pixels() {
+        for channels in [1, 3] {
+            let image = Image::from_fn([channels, 2, 3], |c, y, x| (90 * c + 10 * y + x) as u8);
+            let read = image::load_from_memory(&image.to_png()).unwrap();
+            assert_eq!([read.width(), read.height()], [3, 2]);
+            let back = Image::from_interleaved(image.shape(), read.as_bytes());
+            assert_eq!(back, image);
+        }
     }
 
     #[test]

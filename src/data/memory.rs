@@ -40,11 +40,11 @@ impl MemoryDataset {
         self
     }
 
-    /// Sets the test images, one after the other, and the class of each.
-    pub(super) fn with_test(mut self, pixels: Vec<u8>, classes: Vec<u32>) -> Self {
-        debug_assert_eq!(pixels.len(), self.image_size() * classes.len());
+    /// Sets the test images, one after the other, and what is known of each.
+    pub(super) fn with_test(mut self, pixels: Vec<u8>, labels: Labels) -> Self {
+        debug_assert_eq!(pixels.len(), self.image_size() * labels.count());
         self.test = pixels;
-        self.labels = Labels::Classes(classes);
+        self.labels = labels;
         self
     }
 
@@ -69,9 +69,7 @@ impl MemoryDataset {
         part(&self.shape.map(|side| (side as u64).to_le_bytes()).concat());
         part(&self.calibration);
         part(&self.test);
-        let classes = self.labels.classes().unwrap_or_default().iter();
-        let classes: Vec<u8> = classes.flat_map(|c| c.to_le_bytes()).collect();
-        part(&classes);
+        part(&self.labels.bytes());
         hasher.finalize().to_hex().to_string()
     }
 }
@@ -119,11 +117,12 @@ impl Dataset for MemoryDataset {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::{Annotation, Rect, Standing};
 
     fn tiny(calibration: &[u8], test: &[u8], classes: &[u32]) -> MemoryDataset {
         MemoryDataset::new("tiny", [1, 1, 2], &["a", "b"])
             .with_calibration(calibration.to_vec())
-            .with_test(test.to_vec(), classes.to_vec())
+            .with_test(test.to_vec(), Labels::Classes(classes.to_vec()))
     }
 
     #[test]
@@ -159,10 +158,43 @@ mod tests {
             tiny(&[1, 2], &[3, 4, 5, 6], &[0, 0]),
             MemoryDataset::new("tiny", [2, 1, 1], &["a", "b"])
                 .with_calibration(vec![1, 2, 3, 4])
-                .with_test(vec![5, 6], vec![0]),
+                .with_test(vec![5, 6], Labels::Classes(vec![0])),
         ];
         for (row, other) in others.into_iter().enumerate() {
             assert_ne!(original, of(other), "row {row}");
         }
+    }
+
+    #[test]
+    fn the_fingerprint_depends_on_every_part_of_a_box() {
+        let of = |boxes: Vec<Vec<Annotation>>| {
+            let data = MemoryDataset::new("tiny", [1, 1, 1], &["a", "b"]);
+            let pixels = vec![7; boxes.len()];
+            let data = data.with_test(pixels, Labels::Boxes(boxes));
+            data.fingerprint().unwrap()
+        };
+        let edges = [1.0, 2.0, 3.0, 5.0];
+        let thing = |edges, class| Annotation::plain(Rect::from_edges(edges), class);
+        let thing_ = thing(edges, 1);
+        let original = of(vec![vec![thing_], vec![]]);
+        assert_eq!(original, of(vec![vec![thing_], vec![]]));
+        let area = 5.0;
+        let standing = Standing::Crowd;
+        for (row, other) in [
+            vec![vec![], vec![thing_]],
+            vec![vec![thing_, thing_], vec![]],
+            vec![vec![], vec![]],
+            vec![vec![thing(edges, 0)], vec![]],
+            vec![vec![thing([-1.0, 2.0, 3.0, 5.0], 1)], vec![]],
+            vec![vec![thing([1.0, 2.0, 3.0, 5.0 + 1e-12], 1)], vec![]],
+            vec![vec![Annotation { area, ..thing_ }], vec![]],
+            vec![vec![Annotation { standing, ..thing_ }], vec![]],
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            assert_ne!(original, of(other), "row {row}");
+        }
+        assert_ne!(of(vec![]), of(vec![vec![]]));
     }
 }

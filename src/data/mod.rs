@@ -8,15 +8,20 @@
 //!
 //! Images are raw bytes. How a network wants them scaled belongs to its checkpoint ([`Preprocess`]), and label-free copies
 //! of calibration images are made from bytes as well ([`augment()`]). Sets whose images differ in size ([`Dataset::image_shape`]
-//! is `None`) are cut to what the network takes, and decoded ahead of the network on threads of their own ([`Reader`]).
+//! is `None`) become squares that the network takes ([`Geometry`]), decoded ahead of the network on threads of their own
+//! ([`Reader`]). What is found in such a square goes back to the image's own pixels by its [`Placement`].
 
 mod annotation;
 mod augment;
 mod calibration;
+mod canvas;
 mod cifar;
+mod coco;
 mod dataset;
 mod embedded;
 mod error;
+mod fault;
+mod files;
 mod geometry;
 mod idx;
 mod image;
@@ -26,13 +31,18 @@ mod preprocess;
 mod reader;
 mod resize;
 mod spec;
+mod voc;
+mod yolo;
 
 pub use annotation::{Annotation, Rect, Standing};
 pub use augment::{AUGMENTATIONS, Augmentation, augment};
 pub use calibration::draw_calibration;
+pub use canvas::{Canvas, Placed, canvases};
 pub use dataset::{Dataset, Labels, Split};
 pub use error::{DataError, ImageError, PreprocessError};
-pub use geometry::Geometry;
+pub use fault::{AnnotationError, AnnotationErrorKind, Place};
+pub use geometry::{Crop, Geometry, Letterbox, Placement, Stretch};
+pub use idx::Idx;
 pub use image::Image;
 pub use preprocess::Preprocess;
 pub use reader::{Batch, Reader};
@@ -48,5 +58,8 @@ pub static FORMATS: Registry<&'static dyn Format> = Registry::new(
         &cifar::CIFAR10,
         &cifar::CIFAR100,
         &imagefolder::ImageFolderFormat,
+        &voc::Voc,
+        &coco::Coco,
+        &yolo::Yolo,
     ],
 );

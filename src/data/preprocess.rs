@@ -1,13 +1,13 @@
 //! From bytes to what a network was trained on.
 
-use super::{Geometry, Image, PreprocessError};
+use super::{Geometry, Image, Placement, PreprocessError};
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// How a checkpoint wants its images: `(pixel / 255 - mean) / std` for each channel.
 ///
 /// It belongs to a checkpoint, not to a data set: two networks trained on the same images may disagree. The operations and
-/// their order are those of torchvision's `ToTensor` and `Normalize`, in f32. Images of any size are first cut to squares of
+/// their order are those of torchvision's `ToTensor` and `Normalize`, in f32. Images of any size first become squares of
 /// one size ([`Self::fit`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,13 +22,21 @@ pub struct Preprocess {
 }
 
 impl Preprocess {
-    /// Returns `image`, which has pixels, as a batch takes it. With a geometry it is cut to a square, in grey where the
+    /// Returns `image`, which has pixels, as a batch takes it. With a geometry it becomes a square, in grey where the
     /// network sees one channel; without one it stays as it is.
     pub fn fit(&self, image: Image) -> Image {
         match &self.geometry {
-            Some(geometry) if self.mean.len() == 1 => geometry.fit(&image.to_grey()),
-            Some(geometry) => geometry.fit(&image),
+            Some(geometry) if self.mean.len() == 1 => geometry.fit(&image.to_grey(), &self.mean),
+            Some(geometry) => geometry.fit(&image, &self.mean),
             None => image,
+        }
+    }
+
+    /// Returns where [`Self::fit`] puts an image of `original` rows and columns, one at least of each.
+    pub fn placement(&self, original: [usize; 2]) -> Placement {
+        match &self.geometry {
+            Some(geometry) => geometry.placement(original),
+            None => Placement::identity(original),
         }
     }
 
@@ -156,5 +164,16 @@ mod tests {
         preprocess.mean = vec![0.0];
         let grey = preprocess.fit(image());
         assert_eq!(grey, Image::from_fn([1, 6, 6], |_, _, _| 76));
+    }
+
+    #[test]
+    fn images_lie_where_the_geometry_puts_them() {
+        let mut preprocess = preprocess(&[0.0; 3], &[1.0; 3]);
+        let place = preprocess.placement([10, 20]);
+        assert_eq!((place.scale, place.extent), ([1.0, 1.0], [10.0, 20.0]));
+        preprocess.geometry =
+            serde_json::from_str(r#"{"side":5,"interpolation":"plain-bilinear"}"#).unwrap();
+        let place = preprocess.placement([10, 20]);
+        assert_eq!((place.scale, place.extent), ([0.5, 0.25], [5.0, 5.0]));
     }
 }

@@ -32,21 +32,24 @@ pub struct Reader<'a> {
 pub struct Batch {
     /// Which images of the split they are.
     pub indices: Vec<usize>,
+    /// The height and the width that each image has in the data, before [`Preprocess::fit`].
+    pub sizes: Vec<[usize; 2]>,
     /// The images, as [`Preprocess::apply`] takes them.
     pub images: Vec<Image>,
     /// What was wrong with each image that was left out.
     pub skipped: Vec<String>,
 }
 
-/// An image that was read, or not.
-type Read = (usize, Result<Image, DataError>);
+/// An image that was read and its original height and width, or what was wrong with it.
+type Read = (usize, Result<([usize; 2], Image), DataError>);
 
 impl Batch {
     /// Takes what came of an image, or leaves it out.
     fn push(&mut self, (index, image): Read, strict: bool) -> Result<(), DataError> {
         match image {
-            Ok(image) => {
+            Ok((size, image)) => {
                 self.indices.push(index);
+                self.sizes.push(size);
                 self.images.push(image);
             }
             Err(error @ DataError::Image { .. }) if !strict => self.skipped.push(error.to_string()),
@@ -132,8 +135,11 @@ impl Reader<'_> {
         work: impl FnOnce(&mut dyn Iterator<Item = Read>) -> R,
     ) -> R {
         let read = |index: usize| {
-            let image = self.dataset.image(split, index);
-            (index, image.map(|image| self.preprocess.fit(image)))
+            let fitted = |image: Image| {
+                let [_, height, width] = image.shape();
+                ([height, width], self.preprocess.fit(image))
+            };
+            (index, self.dataset.image(split, index).map(fitted))
         };
         if self.preprocess.geometry.is_none() {
             return work(&mut indices.iter().map(|&index| read(index)));
@@ -285,7 +291,7 @@ mod tests {
                     fault: ImageError::Truncated,
                 });
             }
-            Ok(Image::from_fn([3, 2, 2], |_, _, _| index as u8))
+            Ok(Image::from_fn([3, 2, 2 + index], |_, _, _| index as u8))
         }
         fn test_labels(&self) -> &Labels {
             self.labels.as_ref().unwrap()
@@ -336,6 +342,9 @@ mod tests {
                 values.collect::<Vec<usize>>()
             });
             assert_eq!(found.collect::<Vec<_>>(), expected);
+            let sizes: Vec<[usize; 2]> = batches.iter().flat_map(|b| b.sizes.clone()).collect();
+            let originals: Vec<[usize; 2]> = expected.iter().map(|i| [2, 2 + i]).collect();
+            assert_eq!(sizes, originals);
             let skipped: Vec<&String> = batches.iter().flat_map(|b| &b.skipped).collect();
             let ends = "it ends before its end-of-image marker";
             let message = |index| format!("cannot read image `{index}.jpg`: {ends}");

@@ -133,7 +133,7 @@ mod tests {
             ),
             (
                 "embedded:fashion-minst",
-                "unknown embedded data set `fashion-minst`, did you mean `fashion-mnist`?",
+                "unknown embedded data set `fashion-minst`, did you mean `fashion-mnist`, `fashion-mnist-detection`?",
             ),
             (
                 "cifar10",

@@ -6,7 +6,7 @@
 //!   reconstruction unit is a pair of value lists: replaying a [`Unit`] and running the network are the same call.
 //! - [`Plan::trace`] and [`Plan::gradients`] are how parameters learn.
 //! - [`GRANULARITIES`] finds units from the structure alone.
-//! - [`BatchNormFolding`] is the one edit there is.
+//! - Edits are named: [`BatchNormFolding`], [`Relocation`].
 //!
 //! Operators are structs in [`ops`]; nothing outside that folder matches on what an operator is, it asks ([`Operator`]).
 //! An operator is added by a file in `ops/` and a line in the list of `op.rs`.
@@ -22,6 +22,7 @@ pub mod ops;
 mod patch;
 mod plan;
 mod region;
+mod relocation;
 mod run;
 mod shape;
 mod unit;
@@ -34,6 +35,7 @@ pub use node::{Graph, Node, NodeId, Param, ParamId, Role, Value, ValueId};
 pub use op::{Motif, Op, OpError, Operator, ParamDecl};
 pub use patch::BatchNormFolding;
 pub use plan::{Plan, PlanError};
+pub use relocation::Relocation;
 pub use run::RunError;
 pub use shape::Shape;
 pub use unit::{GRANULARITIES, Granularity, Unit};

@@ -4,9 +4,9 @@ use super::ops::{
     Activation, AdaptiveAvgPool2d, Add, Attention, Average, AvgPool2d, BatchNorm2d, ChannelNorm,
     ChannelShuffle, ChannelSlice, ClassToken, Concat, Conv2d, Flatten, Focus, FromWindows,
     GlobalAvgPool, GroupNorm, LayerNorm, LayerNorm2d, LayerScale, Linear, MaxPool2d,
-    OptionAShortcut, PatchMerging, PatchTokens, PoolMixer, PositionEmbedding, Predictions, Scale,
-    Squeeze, TakeToken, ToWindows, TokenMean, TokensToImage, TransposeTokens, Upsample,
-    WindowAttention, ZeroPad2d,
+    OptionAShortcut, PatchMerging, PatchTokens, PoolMixer, PositionEmbedding, Predictions,
+    Relocate, Scale, Squeeze, TakeToken, ToWindows, TokenMean, TokensToImage, TransposeTokens,
+    Upsample, WindowAttention, ZeroPad2d,
 };
 use super::{Call, Gradients, Role, Shape};
 use crate::kernels::Clamp;
@@ -231,6 +231,7 @@ operators!(
     PatchTokens,
     PoolMixer,
     PositionEmbedding,
+    Relocate,
     Predictions,
     Scale,
     Squeeze,

@@ -129,38 +129,54 @@ fn pairs(graph: &Graph) -> Vec<(NodeId, NodeId)> {
 fn without(graph: &Graph, pairs: &[(NodeId, NodeId)]) -> Graph {
     let layers: HashMap<NodeId, NodeId> = pairs.iter().copied().collect();
     let norms: HashMap<NodeId, NodeId> = pairs.iter().map(|(l, n)| (*n, *l)).collect();
+    rebuilt(graph, |builder, id, inputs| {
+        let node = graph.node(id);
+        let biased = layers.get(&id).and_then(|_| node.op.with_bias());
+        match biased {
+            _ if norms.contains_key(&id) => inputs[0],
+            Some(op) => builder
+                .add(&node.name, op, inputs)
+                .expect("shapes were right"),
+            None => copied(builder, graph, id, inputs),
+        }
+    })
+}
+
+/// Makes a graph of what `make` makes of each operator on its new inputs.
+pub(super) fn rebuilt(
+    graph: &Graph,
+    mut make: impl FnMut(&mut Builder, NodeId, &[ValueId]) -> ValueId,
+) -> Graph {
     let mut builder = Builder::new();
     let mut moved: HashMap<ValueId, ValueId> = HashMap::new();
     for id in graph.inputs() {
         let value = graph.value(*id);
-        let new = builder
-            .input(&value.name, value.shape.clone())
-            .expect("names were unique");
-        moved.insert(*id, new);
+        let new = builder.input(&value.name, value.shape.clone());
+        moved.insert(*id, new.expect("names were unique"));
     }
     for (id, node) in graph.nodes() {
         let inputs: Vec<ValueId> = node.inputs.iter().map(|v| moved[v]).collect();
-        let new = if norms.contains_key(&id) {
-            inputs[0]
-        } else if node.shared {
-            let of = &graph.node(graph.calls(id)[0]).name;
-            builder
-                .share(&node.name, of, &inputs)
-                .expect("shapes were right")
-        } else {
-            let biased = layers
-                .contains_key(&id)
-                .then(|| node.op.with_bias())
-                .flatten();
-            let op = biased.unwrap_or_else(|| node.op.clone());
-            builder
-                .add(&node.name, op, &inputs)
-                .expect("shapes were right")
-        };
-        moved.insert(node.output, new);
+        moved.insert(node.output, make(&mut builder, id, &inputs));
     }
     let outputs: Vec<ValueId> = graph.outputs().iter().map(|v| moved[v]).collect();
     builder.finish(&outputs)
+}
+
+/// Adds an operator as it is, with its parameters or those that it shares.
+pub(super) fn copied(
+    builder: &mut Builder,
+    graph: &Graph,
+    id: NodeId,
+    inputs: &[ValueId],
+) -> ValueId {
+    let node = graph.node(id);
+    let added = if node.shared {
+        let of = &graph.node(graph.calls(id)[0]).name;
+        builder.share(&node.name, of, inputs)
+    } else {
+        builder.add(&node.name, node.op.clone(), inputs)
+    };
+    added.expect("shapes were right")
 }
 
 /// Applies a per-channel map to a layer's weight and bias, in f64.

@@ -1,6 +1,7 @@
 //! The table of cases, and what is shown of one case on demand.
 
 use super::chart::Bars;
+use super::exhibit::{ExhibitRow, exhibit_row};
 use super::format::{Figure, bytes, duration, number, percent};
 use crate::record::{Environment, Layer, Metric, Record, Scale, Unit};
 use serde::Serialize;
@@ -28,6 +29,7 @@ pub(super) struct CaseRow<'a> {
     units: Vec<UnitRow<'a>>,
     facts: Vec<(&'static str, Vec<Fact>)>,
     notes: &'a [String],
+    exhibits: Vec<ExhibitRow<'a>>,
     command: String,
 }
 
@@ -110,6 +112,7 @@ pub(super) fn case_row<'a>(record: &'a Record, scale: &impl Fn(&str) -> Scale) -
         units: record.units.iter().map(unit_row).collect(),
         facts: facts(record),
         notes: &record.notes,
+        exhibits: record.exhibits.iter().filter_map(exhibit_row).collect(),
         command: command(record),
     }
 }

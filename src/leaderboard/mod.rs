@@ -5,6 +5,7 @@
 
 mod cases;
 mod chart;
+mod exhibit;
 mod format;
 mod page;
 mod ranking;

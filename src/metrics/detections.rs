@@ -1,6 +1,8 @@
 //! What a detector found in each image, beside what is there.
 
+use super::coco;
 use crate::data::{Annotation, Rect};
+use std::sync::OnceLock;
 
 /// A thing that a detector claims to see.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,6 +29,8 @@ pub struct Scene {
 pub struct Detections {
     classes: usize,
     scenes: Vec<Scene>,
+    /// What all metrics of COCO follow from, once one was asked for.
+    coco: OnceLock<coco::Evaluation>,
 }
 
 impl Detections {
@@ -35,12 +39,14 @@ impl Detections {
         Self {
             classes,
             scenes: Vec::new(),
+            coco: OnceLock::new(),
         }
     }
 
     /// Appends an image. What is of no class, neither counts nor is a mistake.
     pub fn push(&mut self, scene: Scene) {
         self.scenes.push(scene);
+        self.coco.take();
     }
 
     /// Returns the number of classes.
@@ -52,4 +58,12 @@ impl Detections {
     pub fn scenes(&self) -> &[Scene] {
         &self.scenes
     }
+
+    /// Returns the average precisions as COCO has them, computed once.
+    pub(super) fn coco(&self) -> &coco::Evaluation {
+        self.coco.get_or_init(|| coco::Evaluation::new(self))
+    }
 }
+
+#[cfg(test)]
+mod tests;

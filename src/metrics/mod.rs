@@ -1,11 +1,15 @@
 //! What is measured: each metric knows its unit, which way is better and how far a golden may drift.
 //!
 //! A metric is a constant in the file of its family and a line in [`METRICS`]. What it computes from depends on the task
-//! ([`Compute`]): class scores here; another task adds a variant with what it collects.
+//! ([`Compute`]): class scores, or what was found in each image. Another task adds a variant with what it collects.
 
+mod coco;
+mod curve;
 mod detections;
+mod ranking;
 mod scores;
 mod topk;
+mod voc;
 
 pub use detections::{Detection, Detections, Scene};
 pub use scores::{ClassScores, ScoresError};
@@ -13,7 +17,23 @@ pub use scores::{ClassScores, ScoresError};
 use crate::registry::{Named, Registry};
 
 /// Every metric by name.
-pub static METRICS: Registry<Metric> = Registry::new("metric", &[topk::TOP1, topk::TOP5]);
+///
+/// The first of a task's is the one that leads: by which its networks are compared.
+pub static METRICS: Registry<Metric> = Registry::new(
+    "metric",
+    &[
+        topk::TOP1,
+        topk::TOP5,
+        coco::MAP,
+        coco::MAP50,
+        coco::MAP75,
+        coco::MAP_SMALL,
+        coco::MAP_MEDIUM,
+        coco::MAP_LARGE,
+        voc::VOC_MAP,
+        voc::VOC_MAP11,
+    ],
+);
 
 /// Which way is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -43,14 +43,13 @@ impl Serialize for Origin {
     }
 }
 
-/// How images become inputs: the shorter side is resized, the middle is cut out, channels are normalised.
+/// How images become inputs: squares are made of them, channels are normalised.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Preprocessing {
-    /// The length of the shorter side after resizing, in pixels.
-    pub resize: usize,
-    /// The side of the square that is cut out of the middle, in pixels.
-    pub crop: usize,
-    /// How pixels are interpolated; always with the antialiasing of PIL and torchvision.
+    /// How an image becomes a square.
+    #[serde(flatten)]
+    pub fit: Fit,
+    /// How pixels are interpolated.
     pub interpolation: Interpolation,
     /// The mean of each channel, of pixels in `[0, 1]`.
     pub mean: &'static [f32],
@@ -58,14 +57,68 @@ pub struct Preprocessing {
     pub std: &'static [f32],
 }
 
+/// A way of making a square of an image; lengths are in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Fit {
+    /// The shorter side is resized, the middle is cut out.
+    Crop {
+        /// The length of the shorter side after resizing.
+        resize: usize,
+        /// The side of the square.
+        crop: usize,
+    },
+    /// Both sides are resized, whatever the proportions.
+    Stretch {
+        /// The side of the square.
+        side: usize,
+    },
+    /// All of the image is put into the upper left corner, in its proportions.
+    Letterbox {
+        /// The length of the shorter side after resizing.
+        min: usize,
+        /// The largest length of the longer side, for which the shorter one becomes less.
+        max: usize,
+        /// The side of the square.
+        side: usize,
+        /// The level of the border; if absent, that of the mean.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fill: Option<u8>,
+    },
+}
+
+impl Fit {
+    /// Returns the side of the square, in pixels.
+    pub const fn side(self) -> usize {
+        match self {
+            Self::Crop { crop: side, .. }
+            | Self::Stretch { side }
+            | Self::Letterbox { side, .. } => side,
+        }
+    }
+}
+
+/// Lengths in the order of their use: `256/224`, `300x300`, `800-1333/1344`.
+impl fmt::Display for Fit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Crop { resize, crop } => write!(f, "{resize}/{crop}"),
+            Self::Stretch { side } => write!(f, "{side}x{side}"),
+            Self::Letterbox { min, max, side, .. } => write!(f, "{min}-{max}/{side}"),
+        }
+    }
+}
+
 /// A way of resizing images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Interpolation {
-    /// Linear in each direction.
+    /// Linear in each direction, with the antialiasing of PIL and torchvision's transforms.
     Bilinear,
-    /// Cubic in each direction (Catmull-Rom, a = -0.5, as in PIL).
+    /// Cubic in each direction (Catmull-Rom, a = -0.5), with the same antialiasing.
     Bicubic,
+    /// Linear in each direction between the nearest pixels, without antialiasing: PyTorch's `interpolate`, `cv2.INTER_LINEAR`.
+    PlainBilinear,
 }
 
 impl fmt::Display for Interpolation {
@@ -73,6 +126,7 @@ impl fmt::Display for Interpolation {
         f.write_str(match self {
             Self::Bilinear => "bilinear",
             Self::Bicubic => "bicubic",
+            Self::PlainBilinear => "plain-bilinear",
         })
     }
 }
@@ -80,8 +134,10 @@ impl fmt::Display for Interpolation {
 impl Preprocessing {
     /// ImageNet's mean and standard deviation, 256 pixels of which 224 are cut out, bilinear: torchvision's of 2016.
     const IMAGENET: Self = Self {
-        resize: 256,
-        crop: 224,
+        fit: Fit::Crop {
+            resize: 256,
+            crop: 224,
+        },
         interpolation: Interpolation::Bilinear,
         mean: &[0.485, 0.456, 0.406],
         std: &[0.229, 0.224, 0.225],
@@ -103,8 +159,7 @@ impl Preprocessing {
 
     const fn sized(self, resize: usize, crop: usize) -> Self {
         Self {
-            resize,
-            crop,
+            fit: Fit::Crop { resize, crop },
             ..self
         }
     }
@@ -177,6 +232,35 @@ impl Card {
         }
     }
 
+    /// Stretches images to squares of `side` pixels, interpolated as detectors do it: plainly.
+    #[must_use]
+    pub const fn stretched(self, side: usize) -> Self {
+        self.plainly(Fit::Stretch { side })
+    }
+
+    /// Puts images into the upper left corner of squares of `side` pixels, interpolated plainly: the shorter side becomes `min`, the longer
+    /// one at most `max`; without a level to fill the rest with, it is that of the mean.
+    #[must_use]
+    pub const fn letterboxed(self, min: usize, max: usize, side: usize, fill: Option<u8>) -> Self {
+        self.plainly(Fit::Letterbox {
+            min,
+            max,
+            side,
+            fill,
+        })
+    }
+
+    const fn plainly(self, fit: Fit) -> Self {
+        Self {
+            preprocessing: Preprocessing {
+                fit,
+                interpolation: Interpolation::PlainBilinear,
+                ..self.preprocessing
+            },
+            ..self
+        }
+    }
+
     /// Interpolates with cubics.
     pub(super) const fn bicubic(self) -> Self {
         Self {
@@ -203,5 +287,42 @@ impl Card {
     /// Scales pixels to `[-1, 1]`: the Inceptions and the models of Google's that followed.
     pub(super) const fn inception(self) -> Self {
         self.normalised(&[0.5; 3], &[0.5; 3])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn preprocessing_is_written_flat_and_as_one_word() {
+        let card = Card::UNPUBLISHED.normalised(&[0.5], &[0.25]);
+        for (card, word, json) in [
+            (
+                card,
+                "256/224",
+                r#""resize":256,"crop":224,"interpolation":"bilinear""#,
+            ),
+            (
+                card.stretched(300),
+                "300x300",
+                r#""side":300,"interpolation":"plain-bilinear""#,
+            ),
+            (
+                card.letterboxed(800, 1333, 1344, None),
+                "800-1333/1344",
+                r#""min":800,"max":1333,"side":1344,"interpolation":"plain-bilinear""#,
+            ),
+            (
+                card.letterboxed(640, 640, 640, Some(114)),
+                "640-640/640",
+                r#""min":640,"max":640,"side":640,"fill":114,"interpolation":"plain-bilinear""#,
+            ),
+        ] {
+            let images = card.preprocessing;
+            assert_eq!(images.fit.to_string(), word);
+            let json = format!(r#"{{{json},"mean":[0.5],"std":[0.25]}}"#);
+            assert_eq!(serde_json::to_string(&images).unwrap(), json);
+        }
     }
 }

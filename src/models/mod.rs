@@ -6,6 +6,8 @@
 //! [`Card`] that says where that checkpoint is and how it expects images. Then add the table to [`FAMILIES`]. Nothing else in the
 //! program knows a model's name.
 //!
+//! Any model can be edited: `resnet20(relocate=jitter,reach=1)` moves the features between its stages ([`crate::graph::Relocation`]).
+//!
 //! Where another publisher has the same function under other parameter names, the architecture lists a `Dialect`. A network that differs
 //! in no more than an epsilon is another function, and gets a table of its own.
 
@@ -46,12 +48,12 @@ mod vgg;
 mod vit;
 mod yolox;
 
-pub use card::{Card, Interpolation, Origin, Preprocessing};
+pub use card::{Card, Fit, Interpolation, Origin, Preprocessing};
 pub use dialect::OtherNames;
 pub use head::{Candidates, Coding, Detector, Head, Level, Scoring, Selection};
 
-use crate::graph::{BuildError, Graph};
-use crate::registry::{Named, Registry, Spec, UnknownName};
+use crate::graph::{BuildError, Graph, Relocation};
+use crate::registry::{Named, Params, Registry, Spec, UnknownName};
 use dialect::Dialect;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -221,6 +223,7 @@ impl<A: Architecture + Sync> Family for Table<A> {
             spec: spec.to_string(),
             source,
         })?;
+        let graph = relocation(spec)?.map_or(graph.clone(), |edit| edit.of(&graph));
         Ok(Model {
             name: variant.name,
             family: self.name,
@@ -268,7 +271,8 @@ impl<A: Architecture> Variant<A> {
         let merged = || {
             let mut value = serde_json::to_value(&self.architecture)?;
             if let Some(fields) = value.as_object_mut() {
-                fields.extend(spec.params.clone());
+                let own = spec.params.iter().filter(|(key, _)| !is_edit(key));
+                fields.extend(own.map(|(key, value)| (key.clone(), value.clone())));
             }
             serde_json::from_value(value)
         };
@@ -277,6 +281,26 @@ impl<A: Architecture> Variant<A> {
             source,
         })
     }
+}
+
+/// Whether a parameter is none of the architecture's, but edits the graph that comes of it.
+fn is_edit(key: &str) -> bool {
+    ["relocate", "reach"].contains(&key)
+}
+
+/// Returns how `spec` wants features moved, if it does: `resnet20(relocate=shift,reach=1)`.
+fn relocation(spec: &Spec) -> Result<Option<Relocation>, ModelError> {
+    let edits = spec.params.iter().filter(|(key, _)| is_edit(key));
+    let edits: Params = edits.map(|(k, v)| (k.clone(), v.clone())).collect();
+    if edits.is_empty() {
+        return Ok(None);
+    }
+    let edit = serde_json::from_value(edits.into());
+    let edit = edit.map_err(|source| ModelError::Params {
+        spec: spec.to_string(),
+        source,
+    });
+    edit.map(Some)
 }
 
 /// A network, without weights.

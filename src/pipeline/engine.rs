@@ -12,7 +12,7 @@ use crate::metrics::METRICS;
 use crate::progress::Progress;
 use crate::record::Record;
 use crate::registry::Spec;
-use crate::tasks::{Evaluation, EvaluationRequest, Network, Task, TaskError};
+use crate::tasks::{Evaluation, EvaluationRequest, Exhibit, Network, Task, TaskError};
 use crate::weights::{Checkpoint, WeightsSpec};
 use candle_core::{Device, Tensor};
 use serde::de::DeserializeOwned;
@@ -49,6 +49,7 @@ struct Baseline {
     samples: usize,
     skipped: Vec<String>,
     metrics: Vec<(String, f64)>,
+    exhibits: Vec<Exhibit>,
 }
 
 impl Engine {
@@ -188,7 +189,8 @@ impl Engine {
         task.evaluate(network, source, request, progress)
     }
 
-    pub(super) fn network<'a>(&'a self, subject: &'a Subject, weights: &'a Weights) -> Network<'a> {
+    /// Returns the folded network of `subject` with a binding of its weights.
+    pub fn network<'a>(&'a self, subject: &'a Subject, weights: &'a Weights) -> Network<'a> {
         Network {
             graph: subject.graph(),
             head: &subject.model.head,
@@ -224,6 +226,7 @@ impl Engine {
                 samples: measured.samples,
                 skipped: measured.skipped.clone(),
                 metrics: metrics.map(|(m, v)| (m.name.to_owned(), *v)).collect(),
+                exhibits: measured.exhibits.clone(),
             };
             self.remember(&hash, &baseline);
             Ok::<_, TaskError>(baseline)
@@ -264,6 +267,7 @@ impl Baseline {
             samples: self.samples,
             skipped: self.skipped,
             metrics: self.metrics.into_iter().filter_map(known).collect(),
+            exhibits: self.exhibits,
         }
     }
 }

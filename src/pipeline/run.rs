@@ -9,8 +9,8 @@ use crate::graph::{ParamId, Weights};
 use crate::mask::{Mask, masks};
 use crate::progress::Progress;
 use crate::reconstruct::{Job, Settings, UnitReport};
-use crate::record::{Layer, Metric, Record, SCHEMA, Seconds, Sparsity, Unit};
-use crate::tasks::Evaluation;
+use crate::record::{self, Layer, Metric, Record, SCHEMA, Seconds, Sparsity, Unit};
+use crate::tasks::{Evaluation, Exhibit};
 use candle_core::Tensor;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -65,6 +65,7 @@ pub(super) fn run(
         metrics: compared(&dense, &sparse),
         layers: masks.iter().map(layer).collect(),
         evidence: allocation.evidence,
+        exhibits: shown(dense.exhibits, sparse.exhibits),
         units: rebuilt.units,
         seconds: clock.seconds,
         peak_rss_bytes: peak_rss(),
@@ -257,16 +258,36 @@ fn without_bias(layers: &[String]) -> Option<String> {
     })
 }
 
-fn compared(dense: &Evaluation, sparse: &Evaluation) -> crate::record::Ordered<Metric> {
-    let pairs = dense.metrics.iter().zip(&sparse.metrics);
-    pairs
-        .map(|((metric, dense), (_, sparse))| {
+/// Puts what the dense and the sparse network see in the same samples together.
+fn shown(dense: Vec<Exhibit>, sparse: Vec<Exhibit>) -> Vec<record::Exhibit> {
+    let pairs = dense.into_iter().zip(sparse);
+    let pairs = pairs.map(|(dense, sparse)| record::Exhibit {
+        name: dense.name,
+        picture: dense.picture,
+        truth: dense.truth,
+        dense: dense.seen,
+        sparse: sparse.seen,
+    });
+    pairs.collect()
+}
+
+fn compared(dense: &Evaluation, sparse: &Evaluation) -> record::Ordered<Metric> {
+    let same = |name: &str| {
+        sparse
+            .metrics
+            .iter()
+            .find(|(metric, _)| metric.name == name)
+    };
+    let metrics = dense.metrics.iter();
+    metrics
+        .filter_map(|(metric, dense)| {
+            let (_, sparse) = same(metric.name)?;
             let value = Metric {
                 dense: *dense,
                 sparse: *sparse,
                 relative: metric.relative(*dense, *sparse),
             };
-            (metric.name, value)
+            Some((metric.name, value))
         })
         .collect()
 }

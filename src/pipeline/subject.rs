@@ -195,7 +195,7 @@ fn completed(
 }
 
 /// Returns how `checkpoint` expects images: as its metadata says, or else as the model's card does. Images of one shape
-/// are taken as they are; others are cut to the squares that the model takes.
+/// are taken as they are; others become the squares that the model takes.
 fn preprocess(
     model: &Model,
     checkpoint: &Checkpoint,
@@ -217,7 +217,7 @@ fn preprocess(
     let side = side.filter(|&side| side > 0 && image.is_none());
     let geometry = said.geometry.unwrap_or_else(|| card.into());
     Ok(Preprocess {
-        geometry: side.map(|side| geometry.with_crop(side)),
+        geometry: side.map(|side| geometry.with_side(side)),
         ..said
     })
 }

@@ -18,6 +18,7 @@ pub use store::{Loaded, Store, StoreError, StoreErrorKind};
 pub use summary::{Failed, Ignored, RunSummary};
 
 use crate::allocate::Evidence;
+use crate::tasks::{Mark, Picture};
 use serde::{Deserialize, Serialize};
 
 /// The version of the record format. A record of another version is computed anew.
@@ -25,7 +26,8 @@ use serde::{Deserialize, Serialize};
 /// # Changelog
 /// - 1: first version.
 /// - 2: `evidence`, what an allocation was chosen by.
-pub const SCHEMA: u32 = 2;
+/// - 3: `exhibits`, samples to look at.
+pub const SCHEMA: u32 = 3;
 
 /// The result of one case, with all that is needed to trust it and to make it again.
 ///
@@ -60,6 +62,9 @@ pub struct Record {
     /// course of learning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
+    /// Some test samples with what the dense and the sparse network make of them, where the task has something to show.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exhibits: Vec<Exhibit>,
     /// Every reconstructed unit, in the order of reconstruction; a chain of techniques lists those of each in turn.
     pub units: Vec<Unit>,
     /// Where the time went.
@@ -132,6 +137,21 @@ pub struct Unit {
     /// How long it took.
     #[serde(with = "number")]
     pub seconds: f64,
+}
+
+/// A sample to look at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Exhibit {
+    /// What it is: `test image 3`.
+    pub name: String,
+    /// The picture.
+    pub picture: Picture,
+    /// What is there.
+    pub truth: Vec<Mark>,
+    /// What the dense network sees.
+    pub dense: Vec<Mark>,
+    /// What the sparse network sees.
+    pub sparse: Vec<Mark>,
 }
 
 /// Wall-clock seconds by stage.
@@ -221,6 +241,7 @@ pub(crate) mod tests {
                 .collect(),
             layers: vec![layer("conv1", 1_000, 500), layer("fc", 9_000, 8_500)],
             evidence: None,
+            exhibits: Vec::new(),
             units: vec![Unit {
                 name: "layer1.0".to_owned(),
                 layers: vec!["conv1".to_owned()],

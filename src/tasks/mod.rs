@@ -6,6 +6,11 @@
 //! [`crate::metrics::Compute`] with what it collects. Allocation, reconstruction and the harness know tasks through this trait only.
 
 mod classification;
+pub mod detection;
+mod exhibit;
+mod images;
+
+pub use exhibit::{Exhibit, Mark, Picture};
 
 use crate::data::{DataError, Dataset, Preprocess, PreprocessError, Reader};
 use crate::distill::Objective;
@@ -18,8 +23,10 @@ use candle_core::{Device, Tensor};
 use std::fmt::Debug;
 
 /// Every task by name.
-pub static TASKS: Registry<&'static dyn Task> =
-    Registry::new("task", &[&classification::Classification]);
+pub static TASKS: Registry<&'static dyn Task> = Registry::new(
+    "task",
+    &[&classification::Classification, &detection::ObjectDetection],
+);
 
 /// A network with one binding of its weights.
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +101,8 @@ pub struct Evaluation {
     pub skipped: Vec<String>,
     /// The metrics in the order of the registry.
     pub metrics: Vec<(&'static Metric, f64)>,
+    /// Some samples to look at, where the task has something to show.
+    pub exhibits: Vec<Exhibit>,
 }
 
 /// A use of networks.
@@ -109,7 +118,7 @@ pub trait Task: Sync + Debug {
         Objective::SquaredError
     }
 
-    /// Returns label-free calibration inputs.
+    /// Returns label-free calibration inputs: images and label-free copies of them, unless the task knows better.
     ///
     /// # Errors
     /// [`TaskError`] where not as many images as asked for can be read, or they do not fit the network.
@@ -118,7 +127,9 @@ pub trait Task: Sync + Debug {
         network: Network<'_>,
         source: Source<'_>,
         request: &CalibrationRequest<'_>,
-    ) -> Result<Calibration, TaskError>;
+    ) -> Result<Calibration, TaskError> {
+        images::calibration(network, source, request)
+    }
 
     /// Measures the network on test samples.
     ///
@@ -167,6 +178,20 @@ pub enum TaskError {
         /// What there is.
         found: usize,
     },
+    /// Boxes are asked of a network that gives none.
+    #[error("the model has no boxes in its outputs, expected a detector")]
+    NoDetector,
+    /// A detector lacks an output.
+    #[error("the network has no output `{name}` of {rows} rows, one an anchor")]
+    Output {
+        /// The output.
+        name: &'static str,
+        /// The number of anchors.
+        rows: usize,
+    },
+    /// Outputs cannot be read.
+    #[error("the outputs of the network cannot be read")]
+    Tensor(#[from] candle_core::Error),
     /// The data say other things of their images than the task asks for.
     #[error("{task} needs {expected}, `{dataset}` has none")]
     Labels {

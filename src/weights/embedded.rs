@@ -1,4 +1,4 @@
-//! The checkpoints that the binary carries, trained on Fashion-MNIST by `assets/checkpoints/train.py`.
+//! The checkpoints that the binary carries, trained on Fashion-MNIST by the scripts in `assets/checkpoints`.
 
 use super::{Checkpoint, CheckpointError};
 use crate::registry::{Named, Registry};
@@ -32,6 +32,13 @@ pub static EMBEDDED: Registry<EmbeddedCheckpoint> = Registry::new(
             model: "vit_micro_patch4_28",
             bytes: include_bytes!(
                 "../../assets/checkpoints/vit_micro_patch4_28-fashion-mnist.safetensors"
+            ),
+        },
+        EmbeddedCheckpoint {
+            name: "ssd_resnet20-fashion-mnist-detection",
+            model: "ssd_resnet20",
+            bytes: include_bytes!(
+                "../../assets/checkpoints/ssd_resnet20-fashion-mnist-detection.safetensors"
             ),
         },
     ],

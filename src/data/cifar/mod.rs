@@ -11,7 +11,7 @@ pub(super) use cifar10::CIFAR10;
 pub(super) use cifar100::CIFAR100;
 
 use super::memory::MemoryDataset;
-use super::{DataError, Dataset, Format};
+use super::{DataError, Dataset, Format, Labels};
 use crate::registry::Named;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -138,7 +138,7 @@ impl Format for Cifar {
         Ok(Arc::new(
             MemoryDataset::new(self.name, SHAPE, self.classes)
                 .with_calibration(calibration.pixels)
-                .with_test(test.pixels, test.classes),
+                .with_test(test.pixels, Labels::Classes(test.classes)),
         ))
     }
 }
@@ -146,7 +146,7 @@ impl Format for Cifar {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{DataSpec, Image, Labels, Split};
+    use crate::data::{DataSpec, Image, Split};
     use tempfile::TempDir;
 
     /// A record of `labels` whose image starts with `first`, continues with zeros and ends with `last`.

@@ -4,9 +4,8 @@
 //! script that packed them. The labels of the calibration images are not compiled in.
 
 use super::Set;
-use crate::data::idx::{self, Idx};
 use crate::data::memory::MemoryDataset;
-use crate::data::{DataError, Dataset};
+use crate::data::{DataError, Dataset, Idx, Labels};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -15,7 +14,7 @@ pub(super) const FASHION_MNIST: Set = Set {
     open,
 };
 
-const CLASSES: [&str; 10] = [
+pub(super) const CLASSES: [&str; 10] = [
     "t-shirt/top",
     "trouser",
     "pullover",
@@ -31,7 +30,7 @@ const CLASSES: [&str; 10] = [
 /// Decodes one embedded file.
 macro_rules! decode {
     ($file:literal) => {
-        idx::decode(
+        Idx::decode(
             Path::new(concat!("assets/fashion-mnist/", $file)),
             include_bytes!(concat!("../../../assets/fashion-mnist/", $file)),
         )
@@ -39,7 +38,7 @@ macro_rules! decode {
 }
 
 /// Returns the set, decoded once in a process.
-fn open() -> Result<Arc<dyn Dataset>, DataError> {
+pub(super) fn open() -> Result<Arc<dyn Dataset>, DataError> {
     static DECODED: OnceLock<Arc<MemoryDataset>> = OnceLock::new();
     if let Some(set) = DECODED.get() {
         return Ok(set.clone());
@@ -57,7 +56,7 @@ fn decode() -> Result<MemoryDataset, DataError> {
     Ok(
         MemoryDataset::new(FASHION_MNIST.name, [1, height, width], &CLASSES)
             .with_calibration(calibration.values)
-            .with_test(test.values, labels),
+            .with_test(test.values, Labels::Classes(labels)),
     )
 }
 

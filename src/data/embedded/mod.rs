@@ -1,13 +1,20 @@
 //! Data inside the executable, so that the default suite needs no download: `embedded:<name>`.
 
 mod fashion_mnist;
+mod fashion_mnist_detection;
 
 use super::{DataError, Dataset, Format};
 use crate::registry::{Named, Registry};
 use std::sync::Arc;
 
 /// The data sets inside the executable.
-static SETS: Registry<Set> = Registry::new("embedded data set", &[fashion_mnist::FASHION_MNIST]);
+static SETS: Registry<Set> = Registry::new(
+    "embedded data set",
+    &[
+        fashion_mnist::FASHION_MNIST,
+        fashion_mnist_detection::FASHION_MNIST_DETECTION,
+    ],
+);
 
 /// A data set inside the executable.
 #[derive(Debug)]

@@ -1,15 +1,9 @@
 //! Which folders and files there are.
 
 use crate::data::DataError;
-use std::ffi::OsStr;
-use std::io::{self, ErrorKind};
+use crate::data::files::{EXTENSIONS, FileList, images, is_hidden};
 use std::path::{Path, PathBuf};
-use walkdir::{DirEntry, WalkDir};
-
-/// The extensions of images, in any case.
-pub(super) const EXTENSIONS: [&str; 9] = [
-    "jpg", "jpeg", "png", "webp", "bmp", "ppm", "pgm", "pbm", "pnm",
-];
+use walkdir::WalkDir;
 
 /// The folders of images to calibrate with; the second is the one to make.
 const CALIBRATION: [&str; 2] = ["calibration", "train"];
@@ -72,13 +66,9 @@ impl Layout {
         Ok(folders)
     }
 
-    /// Returns the paths of the calibration images below their folder, sorted.
-    pub(super) fn calibration_images(&self) -> Result<Vec<PathBuf>, DataError> {
-        if self.calibration.is_dir() {
-            images(&self.calibration)
-        } else {
-            Ok(Vec::new())
-        }
+    /// Returns the calibration images, sorted.
+    pub(super) fn calibration_images(&self) -> Result<FileList, DataError> {
+        FileList::below(self.calibration.clone())
     }
 
     /// Returns the paths of the images in class folders, sorted; there is one at least.
@@ -93,45 +83,4 @@ impl Layout {
         }
         Ok(images)
     }
-}
-
-/// Returns the paths of all images below `root`, sorted.
-fn images(root: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let mut found = Vec::new();
-    let walk = WalkDir::new(root).follow_links(true).sort_by_file_name();
-    for entry in walk
-        .into_iter()
-        .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry))
-    {
-        let path = match entry {
-            Ok(entry) if entry.file_type().is_dir() => continue,
-            Ok(entry) => entry.into_path(),
-            Err(error) => unreadable(error, root)?,
-        };
-        if is_image(&path) {
-            let below = path.strip_prefix(root).unwrap_or(&path);
-            found.push(below.to_owned());
-        }
-    }
-    Ok(found)
-}
-
-/// Returns the path of a link to nowhere, which is an image that cannot be read if it is called one.
-fn unreadable(error: walkdir::Error, root: &Path) -> Result<PathBuf, DataError> {
-    let path = error.path().unwrap_or(root).to_owned();
-    let source = io::Error::from(error);
-    if source.kind() == ErrorKind::NotFound && path != root {
-        Ok(path)
-    } else {
-        Err(DataError::Read { path, source })
-    }
-}
-
-fn is_hidden(entry: &DirEntry) -> bool {
-    entry.file_name().as_encoded_bytes().starts_with(b".")
-}
-
-fn is_image(path: &Path) -> bool {
-    let extension = path.extension().and_then(OsStr::to_str);
-    extension.is_some_and(|found| EXTENSIONS.iter().any(|e| e.eq_ignore_ascii_case(found)))
 }

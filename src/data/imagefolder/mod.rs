@@ -18,12 +18,12 @@
 //! by another of the same size goes unnoticed.
 
 mod classes;
-mod decode;
 mod layout;
 mod set;
 #[cfg(test)]
 mod tests;
 
+use super::files::name_of;
 use super::{DataError, Dataset, Format};
 use crate::registry::Named;
 use layout::Layout;
@@ -47,7 +47,7 @@ impl Format for ImageFolderFormat {
     }
 
     fn dataset_name(&self, argument: &str) -> Result<String, DataError> {
-        Ok(name_of(argument))
+        Ok(name_of(argument, self.name()))
     }
 
     fn availability(&self, argument: &str) -> Result<(), DataError> {
@@ -56,22 +56,8 @@ impl Format for ImageFolderFormat {
     }
 
     fn open(&self, argument: &str) -> Result<Arc<dyn Dataset>, DataError> {
+        let name = self.dataset_name(argument)?;
         let layout = Layout::locate(Path::new(argument))?;
-        Ok(Arc::new(ImageFolder::open(name_of(argument), layout)?))
-    }
-}
-
-/// Returns the last component of a path, fit for the id of a case.
-fn name_of(argument: &str) -> String {
-    let last = Path::new(argument).file_name().unwrap_or_default();
-    let fit = |c: char| match c {
-        'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' | '-' => c,
-        _ => '-',
-    };
-    let name: String = last.to_string_lossy().chars().map(fit).collect();
-    if name.contains(|c: char| c.is_ascii_alphanumeric()) {
-        name
-    } else {
-        "imagefolder".to_owned()
+        Ok(Arc::new(ImageFolder::open(name, &layout)?))
     }
 }

@@ -1,22 +1,19 @@
 //! An open folder of images: the list of its files, each read when it is asked for.
 
-use super::layout::{EXTENSIONS, Layout};
-use super::{classes, decode};
+use super::classes;
+use super::layout::Layout;
+use crate::data::files::{EXTENSIONS, FileList, decode};
 use crate::data::{DataError, Dataset, Image, Labels, Split};
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 /// The images of a folder.
 #[derive(Debug)]
 pub(super) struct ImageFolder {
     name: String,
-    layout: Layout,
-    /// Paths below the folder of the split.
-    calibration: Vec<PathBuf>,
-    /// Paths below the folder of the split.
-    test: Vec<PathBuf>,
+    calibration: FileList,
+    test: FileList,
     labels: Labels,
     classes: BTreeMap<u32, String>,
     fingerprint: OnceLock<String>,
@@ -24,7 +21,7 @@ pub(super) struct ImageFolder {
 
 impl ImageFolder {
     /// Lists the files of both splits.
-    pub(super) fn open(name: String, layout: Layout) -> Result<Self, DataError> {
+    pub(super) fn open(name: String, layout: &Layout) -> Result<Self, DataError> {
         let folders = layout.class_folders()?;
         let classes = classes::of_folders(&folders);
         let calibration = layout.calibration_images()?;
@@ -38,17 +35,19 @@ impl ImageFolder {
             name,
             labels: Labels::Classes(images.iter().map(class_of).collect()),
             calibration,
-            test: images,
+            test: FileList {
+                root: layout.test.clone(),
+                files: images,
+            },
             classes: classes.iter().copied().zip(folders.clone()).collect(),
-            layout,
             fingerprint: OnceLock::new(),
         })
     }
 
-    fn files(&self, split: Split) -> (&Path, &[PathBuf]) {
+    fn files(&self, split: Split) -> &FileList {
         match split {
-            Split::Calibration => (&self.layout.calibration, &self.calibration),
-            Split::Test => (&self.layout.test, &self.test),
+            Split::Calibration => &self.calibration,
+            Split::Test => &self.test,
         }
     }
 
@@ -56,22 +55,10 @@ impl ImageFolder {
     fn hash(&self) -> String {
         let labels = self.labels.classes().unwrap_or_default();
         let mut hasher = blake3::Hasher::new();
-        for split in [Split::Calibration, Split::Test] {
-            let (root, files) = self.files(split);
-            hasher.update(&(files.len() as u64).to_le_bytes());
-            for (index, file) in files.iter().enumerate() {
-                let parts = file.iter().map(|part| part.to_string_lossy());
-                let path = parts.collect::<Vec<_>>().join("/");
-                // What has no size cannot be read either.
-                let size = fs::metadata(root.join(file)).map_or(u64::MAX, |file| file.len());
-                hasher.update(&(path.len() as u64).to_le_bytes());
-                hasher.update(path.as_bytes());
-                hasher.update(&size.to_le_bytes());
-                if split == Split::Test {
-                    hasher.update(&labels[index].to_le_bytes());
-                }
-            }
-        }
+        self.calibration.hash(&mut hasher, |_, _| ());
+        self.test.hash(&mut hasher, |hasher, index| {
+            hasher.update(&labels[index].to_le_bytes());
+        });
         hasher.finalize().to_hex().to_string()
     }
 }
@@ -104,17 +91,11 @@ impl Dataset for ImageFolder {
     }
 
     fn count(&self, split: Split) -> usize {
-        self.files(split).1.len()
+        self.files(split).files.len()
     }
 
     fn image(&self, split: Split, index: usize) -> Result<Image, DataError> {
-        let (root, files) = self.files(split);
-        let file = files.get(index).ok_or(DataError::Index {
-            split,
-            index,
-            count: files.len(),
-        })?;
-        decode::decode(&root.join(file))
+        decode(&self.files(split).path(split, index)?)
     }
 
     fn test_labels(&self) -> &Labels {
@@ -125,7 +106,7 @@ impl Dataset for ImageFolder {
         format!(
             "ask for fewer, or put images (.{}) in `{}`",
             EXTENSIONS.join(", ."),
-            self.layout.calibration.display()
+            self.calibration.root.display()
         )
     }
 

@@ -22,6 +22,7 @@ mod option_a;
 mod pool;
 mod pool_mixer;
 mod predictions;
+mod relocate;
 mod scale;
 mod squeeze;
 mod tokens;
@@ -51,6 +52,7 @@ pub use option_a::OptionAShortcut;
 pub use pool::{GlobalAvgPool, MaxPool2d};
 pub use pool_mixer::PoolMixer;
 pub use predictions::Predictions;
+pub use relocate::{Motion, Relocate};
 pub use scale::Scale;
 pub use squeeze::Squeeze;
 pub use tokens::{

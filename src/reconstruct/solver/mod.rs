@@ -3,6 +3,7 @@
 mod adam;
 mod descent;
 mod exact;
+mod none;
 mod problem;
 mod sgd;
 
@@ -16,8 +17,10 @@ use candle_core::Tensor;
 use std::fmt::Debug;
 
 /// Every solver by name.
-pub static SOLVERS: Registry<Technique<dyn Solver>> =
-    Registry::new("solver", &[sgd::ENTRY, adam::ENTRY, exact::ENTRY]);
+pub static SOLVERS: Registry<Technique<dyn Solver>> = Registry::new(
+    "solver",
+    &[sgd::ENTRY, adam::ENTRY, exact::ENTRY, none::ENTRY],
+);
 
 /// A way of making a unit of the sparse network give what the dense one gives.
 pub trait Solver: Debug + Send + Sync {

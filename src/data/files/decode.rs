@@ -12,13 +12,23 @@ use std::path::Path;
 const MEMORY: u64 = 256 << 20;
 
 /// Reads a file as red, green and blue.
-pub(super) fn decode(path: &Path) -> Result<Image, DataError> {
+pub(in crate::data) fn decode(path: &Path) -> Result<Image, DataError> {
     // A decoder that a damaged file drives to panic does not take all other images with it.
     let image = catch_unwind(|| read(path)).unwrap_or(Err(ImageError::Panic));
     image.map_err(|fault| DataError::Image {
         path: path.to_owned(),
         fault,
     })
+}
+
+/// Returns the height and the width that the header of a file tells, if it does.
+pub(in crate::data) fn size(path: &Path) -> Option<[usize; 2]> {
+    let read = || {
+        let reader = ImageReader::open(path).ok()?.with_guessed_format().ok()?;
+        reader.into_dimensions().ok()
+    };
+    let (width, height) = catch_unwind(read).ok()??;
+    Some([height as usize, width as usize])
 }
 
 fn read(path: &Path) -> Result<Image, ImageError> {

@@ -1,8 +1,9 @@
-//! From images of any size to squares of one size.
+//! The middle of the image, as classification networks take it.
 
-use super::Image;
-use super::resize::resize;
-use crate::models::{Interpolation, Preprocessing};
+use super::{Placement, Square, pixels, proportional};
+use crate::data::Image;
+use crate::data::resize::resize;
+use crate::models::Interpolation;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -13,7 +14,7 @@ use std::ops::Range;
 /// Sizes, offsets and pixels are those of torchvision's `Resize` and `CenterCrop` on images of Pillow's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Geometry {
+pub struct Crop {
     /// The length of the shorter side after resizing, in pixels.
     pub resize: NonZeroUsize,
     /// The side of the square, in pixels.
@@ -22,40 +23,41 @@ pub struct Geometry {
     pub interpolation: Interpolation,
 }
 
-impl Geometry {
-    /// Returns the same for a network that takes squares of another size: the crop is `side`, the resized side in proportion.
-    ///
-    /// # Panics
-    /// If `side` is zero.
-    #[must_use]
-    pub fn with_crop(self, side: usize) -> Self {
-        let (resize, crop) = (self.resize.get(), self.crop.get());
-        let scaled = (2 * resize * side + crop) / (2 * crop);
+impl Square for Crop {
+    fn side(&self) -> usize {
+        self.crop.get()
+    }
+
+    fn with_side(self, side: usize) -> Self {
         Self {
-            resize: NonZeroUsize::new(scaled.max(1)).expect("one at least"),
-            crop: NonZeroUsize::new(side).expect("an image has pixels"),
+            resize: proportional(self.resize, self.crop, side),
+            crop: pixels(side),
             ..self
         }
     }
 
-    /// Returns the square of `image`, which has pixels.
-    pub fn fit(&self, image: &Image) -> Image {
+    fn fit(&self, image: &Image, _mean: &[f32]) -> Image {
         let [channels, height, width] = image.shape();
-        let crop = self.crop.get();
+        let crop = self.side();
         let to = self.resized(height, width);
         let [(rows, top), (columns, left)] = to.map(|side| middle(side, crop));
         let inner = resize(image, to, [rows, columns], self.interpolation);
-        if inner.shape() == [channels, crop, crop] {
-            return inner;
-        }
-        Image::from_fn([channels, crop, crop], |c, y, x| {
-            let inside = y.checked_sub(top).zip(x.checked_sub(left));
-            inside
-                .and_then(|(y, x)| inner.value(c, y, x))
-                .unwrap_or_default()
-        })
+        let black = vec![0; channels];
+        inner.framed(crop, [top, left], &black)
     }
 
+    fn placement(&self, original: [usize; 2]) -> Placement {
+        let [height, width] = original;
+        let to = self.resized(height, width);
+        let offset = to.map(|side| {
+            let (cut, before) = middle(side, self.side());
+            before as f64 - cut.start as f64
+        });
+        Placement::new(original, to).moved(offset, self.side())
+    }
+}
+
+impl Crop {
     /// Returns the size after resizing, `[h, w]`; the longer side is rounded down.
     fn resized(&self, height: usize, width: usize) -> [usize; 2] {
         let side = self.resize.get();
@@ -63,18 +65,6 @@ impl Geometry {
             [side * height / width, side]
         } else {
             [side, side * width / height]
-        }
-    }
-}
-
-/// As a model's card says.
-impl From<Preprocessing> for Geometry {
-    fn from(card: Preprocessing) -> Self {
-        let pixels = |side| NonZeroUsize::new(side).expect("cards have sides of pixels");
-        Self {
-            resize: pixels(card.resize),
-            crop: pixels(card.crop),
-            interpolation: card.interpolation,
         }
     }
 }
@@ -93,6 +83,7 @@ fn middle(side: usize, crop: usize) -> (Range<usize>, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::geometry::tests::{hexadecimal, image};
 
     /// Results of torchvision and Pillow on the same image; `tests/reference/resize.py` made them.
     #[derive(Deserialize)]
@@ -104,29 +95,14 @@ mod tests {
     struct Case {
         height: usize,
         width: usize,
-        geometry: Geometry,
+        geometry: Crop,
         grey: bool,
         pixels: Vec<String>,
     }
 
-    fn image(height: usize, width: usize) -> Image {
-        Image::from_fn([3, height, width], |c, y, x| {
-            let value = 7 * x * x + 13 * y * y + 5 * x * y + 91 * c;
-            ((value >> 3) ^ value) as u8
-        })
-    }
-
-    fn hexadecimal(image: &Image) -> String {
-        use std::fmt::Write;
-        image.pixels().iter().fold(String::new(), |mut text, p| {
-            write!(text, "{p:02x}").unwrap();
-            text
-        })
-    }
-
     #[test]
     fn pixels_are_those_of_pillow() {
-        let text = include_str!("../../tests/reference/resize.json");
+        let text = include_str!("../../../tests/reference/resize.json");
         let reference: Reference = serde_json::from_str(text).unwrap();
         assert!(reference.cases.len() >= 16);
         for case in reference.cases {
@@ -134,15 +110,14 @@ mod tests {
             if case.grey {
                 image = image.to_grey();
             }
-            let found = hexadecimal(&case.geometry.fit(&image));
+            let found = hexadecimal(&case.geometry.fit(&image, &[]));
             let size = [case.height, case.width];
             assert_eq!(found, case.pixels.concat(), "{size:?} {:?}", case.geometry);
         }
     }
 
-    fn geometry(resize: usize, crop: usize) -> Geometry {
-        let pixels = |side| NonZeroUsize::new(side).unwrap();
-        Geometry {
+    fn geometry(resize: usize, crop: usize) -> Crop {
+        Crop {
             resize: pixels(resize),
             crop: pixels(crop),
             interpolation: Interpolation::Bilinear,
@@ -158,7 +133,7 @@ mod tests {
             (7, 2, 1, 4),         // 3.5
             (1, 224, 7, 1),       // never nothing
         ] {
-            let found = geometry(resize, crop).with_crop(side);
+            let found = geometry(resize, crop).with_side(side);
             assert_eq!(found, geometry(expected, side), "{resize} {crop} {side}");
         }
     }
@@ -181,6 +156,23 @@ mod tests {
     #[test]
     fn a_thin_image_needs_no_more_memory_than_its_square() {
         let thin = Image::from_fn([3, 60_000, 1], |_, y, _| y as u8);
-        assert_eq!(geometry(256, 224).fit(&thin).shape(), [3, 224, 224]);
+        assert_eq!(geometry(256, 224).fit(&thin, &[]).shape(), [3, 224, 224]);
+    }
+
+    #[test]
+    fn the_place_of_the_middle_follows_the_closed_form() {
+        for (resize, crop, original, scale, offset, extent) in [
+            (8, 6, [10, 20], [0.8, 0.8], [-1.0, -5.0], [6.0, 6.0]),
+            (8, 10, [8, 16], [1.0, 1.0], [1.0, -3.0], [9.0, 10.0]),
+            (10, 10, [25, 10], [1.0, 1.0], [-8.0, 0.0], [10.0, 10.0]),
+        ] {
+            let found = geometry(resize, crop).placement(original);
+            let expected = Placement {
+                scale,
+                offset,
+                extent,
+            };
+            assert_eq!(found, expected, "{resize} {crop} {original:?}");
+        }
     }
 }

@@ -1,0 +1,45 @@
+//! What formats have in common whose images are files of their own.
+
+mod boxed;
+mod decode;
+mod listing;
+#[cfg(test)]
+pub(super) mod testing;
+
+pub(super) use boxed::{BoxedFiles, Parts, Thing, Truth};
+pub(super) use decode::{decode, size};
+pub(super) use listing::{EXTENSIONS, FileList, images, is_hidden};
+
+use super::DataError;
+use std::fs;
+use std::path::Path;
+
+/// Returns the last component of a path, fit for the id of a case; `otherwise` where it has no letters or digits.
+pub(super) fn name_of(argument: &str, otherwise: &str) -> String {
+    let last = Path::new(argument).file_name().unwrap_or_default();
+    let fit = |c: char| match c {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' | '-' => c,
+        _ => '-',
+    };
+    let name: String = last.to_string_lossy().chars().map(fit).collect();
+    if name.contains(|c: char| c.is_ascii_alphanumeric()) {
+        name
+    } else {
+        otherwise.to_owned()
+    }
+}
+
+/// Reads a file without which the data set cannot be used.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, DataError> {
+    fs::read(path).map_err(|source| DataError::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Hashes the bytes of a file, or that it cannot be read.
+pub(super) fn hash_bytes(hasher: &mut blake3::Hasher, bytes: Option<&[u8]>) {
+    let length = bytes.map_or(u64::MAX, |bytes| bytes.len() as u64);
+    hasher.update(&length.to_le_bytes());
+    hasher.update(bytes.unwrap_or_default());
+}

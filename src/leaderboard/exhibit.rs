@@ -1,0 +1,137 @@
+//! Samples with what networks see in them.
+
+use super::format::percent;
+use crate::record::Exhibit;
+use crate::tasks::Mark;
+use serde::Serialize;
+
+/// A sample, as the truth, the dense and the sparse network have it.
+#[derive(Debug, Serialize)]
+pub(super) struct ExhibitRow<'a> {
+    name: &'a str,
+    url: &'a str,
+    width: usize,
+    height: usize,
+    views: [View<'a>; 3],
+}
+
+#[derive(Debug, Serialize)]
+struct View<'a> {
+    title: &'static str,
+    marks: Vec<MarkRow<'a>>,
+    /// What is to be seen, in words.
+    words: String,
+}
+
+#[derive(Debug, Serialize)]
+struct MarkRow<'a> {
+    x: f32,
+    y: f32,
+    width: f32,
+    height: f32,
+    label: &'a str,
+    title: String,
+}
+
+/// Makes the row of a sample, if its picture is one.
+pub(super) fn exhibit_row(exhibit: &Exhibit) -> Option<ExhibitRow<'_>> {
+    let picture = &exhibit.picture;
+    is_picture(&picture.url).then(|| ExhibitRow {
+        name: &exhibit.name,
+        url: &picture.url,
+        width: picture.width,
+        height: picture.height,
+        views: [
+            view("truth", &exhibit.truth),
+            view("dense", &exhibit.dense),
+            view("sparse", &exhibit.sparse),
+        ],
+    })
+}
+
+/// Whether a URL holds a PNG and nothing else: records may come from strangers.
+fn is_picture(url: &str) -> bool {
+    let data = url.strip_prefix("data:image/png;base64,");
+    let letter = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
+    data.is_some_and(|data| data.chars().all(letter))
+}
+
+fn view<'a>(title: &'static str, marks: &'a [Mark]) -> View<'a> {
+    let marks: Vec<MarkRow<'a>> = marks.iter().map(mark_row).collect();
+    let titles: Vec<&str> = marks.iter().map(|mark| mark.title.as_str()).collect();
+    let words = if titles.is_empty() {
+        "nothing".to_owned()
+    } else {
+        titles.join(", ")
+    };
+    View {
+        title,
+        marks,
+        words,
+    }
+}
+
+fn mark_row(mark: &Mark) -> MarkRow<'_> {
+    let [left, upper, right, lower] = mark.edges;
+    MarkRow {
+        x: left,
+        y: upper,
+        width: (right - left).max(0.0),
+        height: (lower - upper).max(0.0),
+        label: &mark.label,
+        title: match mark.score {
+            Some(score) => format!("{} {} %", mark.label, percent(score.into(), 0)),
+            None => mark.label.clone(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tasks::Picture;
+
+    fn exhibit(url: &str) -> Exhibit {
+        let mark = |label: &str, score| Mark {
+            edges: [1.0, 2.0, 4.0, 8.0],
+            label: label.to_owned(),
+            score,
+        };
+        Exhibit {
+            name: "test image 0".to_owned(),
+            picture: Picture {
+                url: url.to_owned(),
+                width: 64,
+                height: 64,
+            },
+            truth: vec![mark("bag", None)],
+            dense: vec![mark("bag", Some(0.5)), mark("coat", Some(0.25))],
+            sparse: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn views_say_what_is_seen() {
+        let exhibit = exhibit("data:image/png;base64,aGk=");
+        let row = exhibit_row(&exhibit).unwrap();
+        let words = row.views.each_ref().map(|view| view.words.as_str());
+        assert_eq!(words, ["bag", "bag 50 %, coat 25 %", "nothing"]);
+        let mark = &row.views[0].marks[0];
+        assert_eq!(
+            [mark.x, mark.y, mark.width, mark.height],
+            [1.0, 2.0, 3.0, 6.0]
+        );
+    }
+
+    #[test]
+    fn nothing_but_pictures_gets_into_the_page() {
+        for url in [
+            "javascript:alert(1)",
+            "https://example.org/x.png",
+            "data:image/svg+xml;base64,aGk=",
+            "data:image/png;base64,\"><script>",
+        ] {
+            assert!(exhibit_row(&exhibit(url)).is_none(), "{url}");
+        }
+    }
+}
