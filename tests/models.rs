@@ -5,7 +5,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod generator;
+
 use candle_core::{DType, Device, Tensor};
+use generator::uniform;
 use ptsbench::graph::{BatchNormFolding, GRANULARITIES, Graph, Node, ParamId, Role, Weights};
 use ptsbench::kernels::Wanted;
 use ptsbench::models::{self, Fit, Interpolation, Model};
@@ -57,8 +60,9 @@ struct Probe {
 
 #[derive(Debug, Deserialize, PartialEq)]
 struct Preprocess {
-    resize: usize,
-    crop: usize,
+    /// How an image becomes a square.
+    #[serde(flatten)]
+    fit: BTreeMap<String, usize>,
     interpolation: Interpolation,
     mean: Vec<f32>,
     std: Vec<f32>,
@@ -110,23 +114,6 @@ fn light(peers: &[Peer]) -> Vec<bool> {
         .zip(families.iter().copied())
         .map(light)
         .collect()
-}
-
-/// The generator of `models.py`: numbers in [0, 1) from a name.
-fn uniform(name: &str, count: usize) -> Vec<f64> {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in name.bytes() {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
-    }
-    let element = |i: usize| {
-        let step = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(i as u64 + 1);
-        let mut z = hash.wrapping_add(step);
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^= z >> 31;
-        (z >> 40) as f64 / f64::from(1 << 24)
-    };
-    (0..count).map(element).collect()
 }
 
 /// Whether a weight is one of those of detectors that are larger.
@@ -357,12 +344,9 @@ fn cards_equal_the_peers() {
             continue;
         };
         let card = models::build(&Spec::plain(&peer.model)).unwrap().card;
-        let Fit::Crop { resize, crop } = card.preprocessing.fit else {
-            panic!("{} does not crop", peer.model);
-        };
+        let fit = serde_json::to_value(card.preprocessing.fit).unwrap();
         let found = Preprocess {
-            resize,
-            crop,
+            fit: serde_json::from_value(fit).unwrap(),
             interpolation: card.preprocessing.interpolation,
             mean: card.preprocessing.mean.to_vec(),
             std: card.preprocessing.std.to_vec(),

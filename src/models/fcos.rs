@@ -34,7 +34,7 @@ pub(super) static FAMILY: Table<Fcos> = Table {
             num_classes: 91,
             img_size: 1344,
         },
-        Card::torchvision("fcos_resnet50_fpn_coco-99b0c9b7").sized(1344, 1344),
+        Card::torchvision("fcos_resnet50_fpn_coco-99b0c9b7").letterboxed(800, 1333, 1344, None),
     )],
 };
 

@@ -34,7 +34,8 @@ pub(super) static FAMILY: Table<RetinaNet> = Table {
             num_classes: 91,
             img_size: 1344,
         },
-        Card::torchvision("retinanet_resnet50_fpn_coco-eeacb38b").sized(1344, 1344),
+        Card::torchvision("retinanet_resnet50_fpn_coco-eeacb38b")
+            .letterboxed(800, 1333, 1344, None),
     )],
 };
 

@@ -32,7 +32,7 @@ pub(super) static FAMILY: Table<Ssd> = Table {
         },
         // Bytes less their mean, as the backbone's first publisher had them.
         Card::torchvision("ssd300_vgg16_coco-b556d3b4")
-            .sized(300, 300)
+            .stretched(300)
             .normalised(&[0.48235, 0.45882, 0.40784], &[1.0 / 255.0; 3]),
     )],
 };

@@ -38,7 +38,7 @@ pub(super) struct SsdLite {
 
 const CARD: Card = Card::UNPUBLISHED
     .at("https://github.com/qfgaohao/pytorch-ssd", "MIT")
-    .sized(300, 300)
+    .stretched(300)
     .normalised(&[127.0 / 255.0; 3], &[128.0 / 255.0; 3]);
 
 pub(super) static FAMILY: Table<Ssd> = Table {

@@ -36,7 +36,7 @@ pub(super) static FAMILY: Table<SsdResNet> = Table {
             blocks: 3,
         },
         Card::UNPUBLISHED
-            .sized(64, 64)
+            .stretched(64)
             .normalised(&[0.286], &[0.353]),
     )],
 };

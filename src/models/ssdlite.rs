@@ -36,7 +36,7 @@ pub(super) static FAMILY: Table<SsdLite> = Table {
             img_size: 320,
         },
         Card::torchvision("ssdlite320_mobilenet_v3_large_coco-a79551df")
-            .sized(320, 320)
+            .stretched(320)
             .inception(),
     )],
 };

@@ -41,7 +41,7 @@ const fn sized(depth: f64, width: f64, img_size: usize) -> Yolox {
 const fn card(source: &'static str, side: usize) -> Card {
     Card::UNPUBLISHED
         .at(source, "Apache-2.0")
-        .sized(side, side)
+        .letterboxed(side, side, side, Some(114))
         .normalised(&[0.0; 3], &[1.0 / 255.0; 3])
 }
 

@@ -278,14 +278,47 @@ PREPROCESSING: Dict[str, Tuple[int, int, str, Tuple[float, ...], Tuple[float, ..
     "mobilenetv1_100": (256, 224, "bicubic", (0.5,) * 3, (0.5,) * 3),
     # The metadata of the embedded checkpoint.
     "vit_micro": (28, 28, "bicubic", (0.286,), (0.353,)),
-    "ssd_resnet": (64, 64, "bilinear", (0.286,), (0.353,)),
-    # pytorch-ssd's.
-    "ssd300_mobilenet": (300, 300, "bilinear", (127 / 255,) * 3, (128 / 255,) * 3),
-    "ssdlite300": (300, 300, "bilinear", (127 / 255,) * 3, (128 / 255,) * 3),
-    # Megvii's take bytes.
-    "yolox_s": (640, 640, "bilinear", (0.0,) * 3, (1 / 255,) * 3),
-    "yolox": (416, 416, "bilinear", (0.0,) * 3, (1 / 255,) * 3),
 }
+
+
+def letterbox(side: int) -> Dict[str, int]:
+    """How YOLOX puts images into squares."""
+    return {"min": side, "max": side, "side": side, "fill": 114}
+
+
+# The same of detectors: how squares are made of images, mean and standard deviation.
+DETECTION: Dict[str, Tuple[Dict[str, int], Tuple[float, ...], Tuple[float, ...]]] = {
+    # The metadata of the embedded checkpoint.
+    "ssd_resnet": ({"side": 64}, (0.286,), (0.353,)),
+    # pytorch-ssd's.
+    "ssd300_mobilenet": ({"side": 300}, (127 / 255,) * 3, (128 / 255,) * 3),
+    "ssdlite300": ({"side": 300}, (127 / 255,) * 3, (128 / 255,) * 3),
+    # Megvii's take bytes.
+    "yolox_s": (letterbox(640), (0.0,) * 3, (1 / 255,) * 3),
+    "yolox": (letterbox(416), (0.0,) * 3, (1 / 255,) * 3),
+}
+
+
+def detection_preprocessing(case: Case) -> Dict[str, Any]:
+    """How the images of a detector are made squares and normalised, if it is one."""
+    import torchvision
+
+    fit: Dict[str, int]
+    if case.model in torchvision.models.detection.__dict__:
+        images = network(case).transform
+        mean, std = images.image_mean, images.image_std
+        if images.fixed_size:
+            fit = {"side": images.fixed_size[0]}
+        else:
+            # torchvision fills images up to whole cells of 32 pixels.
+            longest = images.max_size
+            fit = {"min": images.min_size[0], "max": longest, "side": -(-longest // 32) * 32}
+    else:
+        found = [v for prefix, v in DETECTION.items() if case.model.startswith(prefix)]
+        if not found:
+            return {}
+        fit, mean, std = found[0]
+    return {**fit, "interpolation": "plain-bilinear", "mean": mean, "std": std}
 
 
 def preprocessing(case: Case) -> Dict[str, Any]:
@@ -300,11 +333,6 @@ def preprocessing(case: Case) -> Dict[str, Any]:
         crop = config.input_size[-1]
         resize = int(crop / config.crop_pct)
         values = (resize, crop, config.interpolation, config.mean, config.std)
-    elif case.model in torchvision.models.detection.__dict__:
-        images = network(case).transform
-        # Without a fixed size, the longer side is at most 1333 and filled up to whole cells.
-        side = images.fixed_size[0] if images.fixed_size else -(-images.max_size // 32) * 32
-        values = (side, side, "bilinear", images.image_mean, images.image_std)
     elif weights is not None:
         first = torchvision.models._api._get_enum_from_fn(weights).IMAGENET1K_V1
         images = first.transforms()
@@ -435,13 +463,14 @@ def describe(case: Case, compare: bool) -> Dict[str, Any]:
     with torch.no_grad():
         exact = outputs_of(model.double(), inputs.double())
     deviation = max((exact[name] - outputs[name]).abs().max().item() for name in outputs)
+    images = detection_preprocessing(case) or preprocessing(case)
     print(f"{case.model} {list(shape)}: {macs} MACs, |f32 - f64| <= {deviation:.1e}")
     return {
         "model": case.model,
         "source": case.source,
         "input": list(shape),
         "classes": case.classes,
-        **({} if ":" in case.source else {"preprocess": preprocessing(case)}),
+        **({} if ":" in case.source else {"preprocess": images}),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "macs": macs,
         "prunable": [
