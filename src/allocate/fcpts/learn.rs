@@ -150,8 +150,9 @@ impl<'a> Learner<'a> {
 
     /// Takes one step, and returns the loss of its batch.
     fn step(&mut self, rows: &[u32], step: i32, decay: f64) -> Result<f64, AllocateError> {
-        let sparse = self.sparse()?;
-        let windows = self.windows()?;
+        let thresholds = self.scores.thresholds(&self.bridges);
+        let sparse = self.sparse(&thresholds)?;
+        let windows = self.windows(&thresholds)?;
         let Calibration {
             graph, objective, ..
         } = *self.calibration;
@@ -176,17 +177,22 @@ impl<'a> Learner<'a> {
             .into_iter()
             .map(|gradient| gradient.map(|g| numbers(&g)).transpose())
             .collect::<Result<Vec<_>, _>>()?;
-        self.move_scores(&gradients, step, decay);
+        self.move_scores(&thresholds, &gradients, step, decay);
         if self.technique.weights == Training::Trained {
-            self.move_weights(&gradients, step, decay)?;
+            self.move_weights(&thresholds, &gradients, step, decay)?;
         }
         self.scores.project(&self.bridges, self.target);
         Ok(loss)
     }
 
     /// Moves the scores along the surface of equal sparsity.
-    fn move_scores(&mut self, gradients: &[Option<Vec<f32>>], step: i32, decay: f64) {
-        let thresholds = self.scores.thresholds(&self.bridges);
+    fn move_scores(
+        &mut self,
+        thresholds: &[f64],
+        gradients: &[Option<Vec<f32>>],
+        step: i32,
+        decay: f64,
+    ) {
         let slopes = self.scores.slopes(&self.bridges);
         let layers = self.bridges.iter().zip(&self.latent).zip(gradients);
         let layers = layers.zip(thresholds.iter().zip(&slopes));
@@ -216,14 +222,14 @@ impl<'a> Learner<'a> {
         }
     }
 
-    /// Moves the weights that are not masked.
+    /// Moves the weights that the gradients' thresholds did not mask.
     fn move_weights(
         &mut self,
+        thresholds: &[f64],
         gradients: &[Option<Vec<f32>>],
         step: i32,
         decay: f64,
     ) -> Result<(), AllocateError> {
-        let thresholds = self.scores.thresholds(&self.bridges);
         let rule = AdamStep::new(self.technique.weight_lr * decay, BETAS, 1e-8, step);
         for (index, gradient) in gradients.iter().enumerate() {
             let Some(gradient) = gradient else { continue };
@@ -244,13 +250,12 @@ impl<'a> Learner<'a> {
     }
 
     /// Returns the weights with those below their thresholds at zero.
-    fn sparse(&self) -> Result<Weights, AllocateError> {
+    fn sparse(&self, thresholds: &[f64]) -> Result<Weights, AllocateError> {
         let mut sparse = self.calibration.weights.clone();
-        let thresholds = self.scores.thresholds(&self.bridges);
         for ((id, weights), threshold) in self.params.iter().zip(&self.latent).zip(thresholds) {
             let masked = weights
                 .iter()
-                .map(|w| if kept(*w, threshold) { *w } else { 0.0 });
+                .map(|w| if kept(*w, *threshold) { *w } else { 0.0 });
             let like = self.calibration.weights.tensor(*id);
             let masked = Tensor::from_vec(masked.collect(), like.shape(), like.device())?;
             sparse.set(*id, masked);
@@ -259,8 +264,7 @@ impl<'a> Learner<'a> {
     }
 
     /// Returns which weights' gradients matter: all of them, or those through which a kernel passes.
-    fn windows(&self) -> Result<Vec<Option<Tensor>>, AllocateError> {
-        let thresholds = self.scores.thresholds(&self.bridges);
+    fn windows(&self, thresholds: &[f64]) -> Result<Vec<Option<Tensor>>, AllocateError> {
         let layers = self.params.iter().zip(&self.latent);
         let layers = layers.zip(self.bridges.iter().zip(thresholds));
         let all = self.technique.weights == Training::Trained || self.technique.ste == Ste::Unit;
@@ -271,7 +275,7 @@ impl<'a> Learner<'a> {
                 }
                 let inside = weights.iter().map(|w| {
                     let distance = f64::from(w.abs()) - threshold;
-                    f32::from(u8::from(bridge.kernel(threshold, distance) > 0.0))
+                    f32::from(u8::from(bridge.kernel(*threshold, distance) > 0.0))
                 });
                 let like = self.calibration.weights.tensor(*id);
                 let window = Tensor::from_vec(inside.collect(), like.shape(), like.device())?;
@@ -282,7 +286,8 @@ impl<'a> Learner<'a> {
 
     /// Returns the distillation loss at the present scores, averaged over all samples.
     fn loss(&self) -> Result<f64, AllocateError> {
-        let outputs = self.outputs_of_all(&self.sparse()?)?;
+        let thresholds = self.scores.thresholds(&self.bridges);
+        let outputs = self.outputs_of_all(&self.sparse(&thresholds)?)?;
         let sum = self.calibration.objective.total(&outputs, &self.teacher)?;
         let mean = sum / self.samples as f64;
         Some(mean)
