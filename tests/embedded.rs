@@ -72,3 +72,41 @@ fn logits_and_accuracies_equal_the_peers() {
         }
     }
 }
+
+#[derive(Deserialize)]
+struct DetectionReference {
+    subsets: Vec<std::collections::BTreeMap<String, f64>>,
+}
+
+#[test]
+fn detections_measure_as_pytorch_and_pycocotools_do() {
+    let text = include_str!("reference/embedded_detection.json");
+    let reference: DetectionReference = serde_json::from_str(text).unwrap();
+    let engine = Engine::new(Device::Cpu, None);
+    let weights = "embedded:ssd_resnet20-fashion-mnist-detection";
+    let data = "embedded:fashion-mnist-detection".parse().unwrap();
+    let model = "ssd_resnet20".parse().unwrap();
+    let weights = weights.parse().unwrap();
+    let subject = engine
+        .subject(&model, &weights, Some(&data), Allow::Nothing)
+        .unwrap();
+    let task = *TASKS.find("detection").unwrap();
+    let mut expected = reference.subsets[0].clone();
+    let request = EvaluationRequest {
+        limit: expected.remove("images").map(|images| images as usize),
+        ..EvaluationRequest::default()
+    };
+    let measured = engine
+        .evaluate(&subject, &subject.folded, task, request, &())
+        .unwrap();
+    assert_eq!(expected.len(), 5);
+    for (name, expected) in expected {
+        let mut metrics = measured.metrics.iter();
+        let (_, found) = metrics.find(|(metric, _)| metric.name == name).unwrap();
+        // Boxes whose overlap is a threshold's but for rounding may fall on either side of it.
+        assert!(
+            (found - expected).abs() < 0.02,
+            "{name}: {found} instead of {expected}"
+        );
+    }
+}

@@ -271,23 +271,24 @@ struct Cut {
     closed: bool,
 }
 
-/// Returns the operators between successive cuts. What gathers outputs is passed over, and does not keep a value alive.
+/// Returns the operators between successive cuts. Where heads look at several values, there are none to speak of.
 fn segments(graph: &Graph) -> Vec<Cut> {
     let (gathering, nodes): (Vec<_>, Vec<_>) = graph
         .nodes()
         .partition(|(_, node)| collects(node.op.motif()));
-    let mut left = graph.uses();
-    for value in gathering.iter().flat_map(|(_, node)| &node.inputs) {
-        left[value.0] -= 1;
+    if !gathering.is_empty() {
+        return vec![Cut {
+            nodes: nodes.into_iter().map(|(id, _)| id).collect(),
+            closed: false,
+        }];
     }
+    let mut left = graph.uses();
     let mut alive: HashSet<ValueId> = graph.inputs().iter().copied().collect();
     let mut segments = Vec::new();
     let mut open = Segment::new();
     for (id, node) in nodes {
         open.push(id);
-        if left[node.output.0] > 0 {
-            alive.insert(node.output);
-        }
+        alive.insert(node.output);
         for value in &node.inputs {
             left[value.0] -= 1;
             if left[value.0] == 0 {
