@@ -87,6 +87,7 @@ mod tests {
         let added = moved.nodes().filter(|(_, n)| n.name.ends_with(".relocate"));
         let places = added.map(|(_, n)| n.name.as_str());
         let places: Vec<&str> = places.collect();
-        assert_eq!(places, ["b3.relocate", "c3.relocate", "d3.relocate"]);
+        // The last stage ends with the mean over all places.
+        assert_eq!(places, ["b3.relocate", "c3.relocate"]);
     }
 }

@@ -245,7 +245,7 @@ mod tests {
         let kinds: Vec<String> = loaded.problems.iter().map(|p| p.kind.to_string()).collect();
         assert_eq!(kinds.len(), 4, "{kinds:?}");
         assert!(kinds[0].contains("not a result in JSON"), "{}", kinds[0]);
-        assert!(kinds[1].contains("schema 0, expected 2"), "{}", kinds[1]);
+        assert!(kinds[1].contains("schema 0, expected 3"), "{}", kinds[1]);
         assert!(kinds[2].contains("not a result in JSON"), "{}", kinds[2]);
         assert!(kinds[3].contains("belongs in another file"), "{}", kinds[3]);
     }
