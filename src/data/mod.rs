@@ -57,9 +57,9 @@ pub static FORMATS: Registry<&'static dyn Format> = Registry::new(
         &embedded::Embedded,
         &cifar::CIFAR10,
         &cifar::CIFAR100,
-        &imagefolder::ImageFolderFormat,
-        &voc::Voc,
-        &coco::Coco,
-        &yolo::Yolo,
+        &imagefolder::IMAGEFOLDER,
+        &voc::VOC,
+        &coco::COCO,
+        &yolo::YOLO,
     ],
 );

@@ -31,16 +31,17 @@ pub(super) fn blocks(graph: &Graph) -> Vec<Vec<NodeId>> {
     let regions = regions(graph);
     let mut blocks = Vec::new();
     let mut chain = Vec::new();
-    for Cut { nodes, closed } in segments(graph) {
-        if closed && !is_long(&nodes, &regions) {
-            chain.push(nodes);
-        } else {
+    let (segments, open) = segments(graph);
+    for segment in segments {
+        if is_long(&segment, &regions) {
             blocks.extend(walked(graph, std::mem::take(&mut chain)));
-            let strands = strands(graph, &nodes, &regions).into_iter();
-            blocks.extend(strands.flat_map(|strand| walked(graph, strand)));
+            blocks.extend(unravelled(graph, &segment, &regions));
+        } else {
+            chain.push(segment);
         }
     }
     blocks.extend(walked(graph, chain));
+    blocks.extend(unravelled(graph, &open, &regions));
     joined(graph, blocks)
 }
 
@@ -65,6 +66,12 @@ fn walked(graph: &Graph, segments: Vec<Segment>) -> Vec<Vec<NodeId>> {
     }
     walk.end_chain();
     walk.blocks
+}
+
+/// Returns the blocks of a part of the network without cuts.
+fn unravelled(graph: &Graph, nodes: &Segment, regions: &[Region]) -> Vec<Vec<NodeId>> {
+    let strands = strands(graph, nodes, regions).into_iter();
+    strands.flat_map(|strand| walked(graph, strand)).collect()
 }
 
 /// Puts blocks of the same layers together, which are calls of one block, and sorts them. What only repeats layers of others is none.
@@ -94,7 +101,10 @@ fn strands(graph: &Graph, nodes: &Segment, regions: &[Region]) -> Vec<Vec<Segmen
         .flat_map(|(index, element)| element.nodes.iter().map(move |id| (*id, index)))
         .collect();
     let mut takers: HashMap<ValueId, HashSet<Option<&usize>>> = HashMap::new();
-    for (id, node) in graph.nodes().filter(|(_, node)| !collects(node.op.motif())) {
+    for (id, node) in graph
+        .nodes()
+        .filter(|(_, node)| node.op.motif() != Motif::Collect)
+    {
         for value in &node.inputs {
             takers.entry(*value).or_default().insert(owner.get(&id));
         }
@@ -129,10 +139,6 @@ fn elements(graph: &Graph, nodes: &Segment, regions: &[Region]) -> Vec<Region> {
     }));
     elements.sort_by_key(|element| element.nodes[0]);
     elements
-}
-
-fn collects(motif: Motif) -> bool {
-    motif == Motif::Collect
 }
 
 /// Blocks in the making.
@@ -265,22 +271,14 @@ fn take_filled(group: &mut Vec<NodeId>) -> Option<Vec<NodeId>> {
     Some(std::mem::take(group)).filter(|group| !group.is_empty())
 }
 
-/// Operators up to a cut, or those after the last one.
-struct Cut {
-    nodes: Segment,
-    closed: bool,
-}
-
-/// Returns the operators between successive cuts. Where heads look at several values, there are none to speak of.
-fn segments(graph: &Graph) -> Vec<Cut> {
+/// Returns the operators between successive cuts, and those after the last. Where heads look at several values, there are no cuts to
+/// speak of.
+fn segments(graph: &Graph) -> (Vec<Segment>, Segment) {
     let (gathering, nodes): (Vec<_>, Vec<_>) = graph
         .nodes()
-        .partition(|(_, node)| collects(node.op.motif()));
+        .partition(|(_, node)| node.op.motif() == Motif::Collect);
     if !gathering.is_empty() {
-        return vec![Cut {
-            nodes: nodes.into_iter().map(|(id, _)| id).collect(),
-            closed: false,
-        }];
+        return (Vec::new(), nodes.into_iter().map(|(id, _)| id).collect());
     }
     let mut left = graph.uses();
     let mut alive: HashSet<ValueId> = graph.inputs().iter().copied().collect();
@@ -296,19 +294,10 @@ fn segments(graph: &Graph) -> Vec<Cut> {
             }
         }
         if alive.len() == 1 {
-            segments.push(Cut {
-                nodes: std::mem::take(&mut open),
-                closed: true,
-            });
+            segments.push(std::mem::take(&mut open));
         }
     }
-    if !open.is_empty() {
-        segments.push(Cut {
-            nodes: open,
-            closed: false,
-        });
-    }
-    segments
+    (segments, open)
 }
 
 #[cfg(test)]

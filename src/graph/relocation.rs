@@ -41,8 +41,9 @@ impl Relocation {
 
 /// Returns the images that stages hand on, but for those that only go to the network's outputs.
 fn handed_on(graph: &Graph) -> HashSet<ValueId> {
-    let gathers = |motif: Motif| motif == Motif::Collect;
-    let takers = graph.nodes().filter(|(_, n)| !gathers(n.op.motif()));
+    let takers = graph
+        .nodes()
+        .filter(|(_, n)| n.op.motif() != Motif::Collect);
     let taken: HashSet<ValueId> = takers.flat_map(|(_, n)| n.inputs.clone()).collect();
     let stage = GRANULARITIES.find("stage").expect("stage is registered");
     let is_image =

@@ -12,24 +12,23 @@ pub(super) struct ExhibitRow<'a> {
     url: &'a str,
     width: usize,
     height: usize,
-    views: [View<'a>; 3],
+    views: [View; 3],
 }
 
 #[derive(Debug, Serialize)]
-struct View<'a> {
+struct View {
     title: &'static str,
-    marks: Vec<MarkRow<'a>>,
+    marks: Vec<MarkRow>,
     /// What is to be seen, in words.
     words: String,
 }
 
 #[derive(Debug, Serialize)]
-struct MarkRow<'a> {
+struct MarkRow {
     x: f32,
     y: f32,
     width: f32,
     height: f32,
-    label: &'a str,
     title: String,
 }
 
@@ -56,8 +55,8 @@ fn is_picture(url: &str) -> bool {
     data.is_some_and(|data| data.chars().all(letter))
 }
 
-fn view<'a>(title: &'static str, marks: &'a [Mark]) -> View<'a> {
-    let marks: Vec<MarkRow<'a>> = marks.iter().map(mark_row).collect();
+fn view(title: &'static str, marks: &[Mark]) -> View {
+    let marks: Vec<MarkRow> = marks.iter().map(mark_row).collect();
     let titles: Vec<&str> = marks.iter().map(|mark| mark.title.as_str()).collect();
     let words = if titles.is_empty() {
         "nothing".to_owned()
@@ -71,14 +70,13 @@ fn view<'a>(title: &'static str, marks: &'a [Mark]) -> View<'a> {
     }
 }
 
-fn mark_row(mark: &Mark) -> MarkRow<'_> {
+fn mark_row(mark: &Mark) -> MarkRow {
     let [left, upper, right, lower] = mark.edges;
     MarkRow {
         x: left,
         y: upper,
         width: (right - left).max(0.0),
         height: (lower - upper).max(0.0),
-        label: &mark.label,
         title: match mark.score {
             Some(score) => format!("{} {} %", mark.label, percent(score.into(), 0)),
             None => mark.label.clone(),

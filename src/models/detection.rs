@@ -1,6 +1,7 @@
 //! What detectors have in common: how their heads are gathered, and which classes their columns stand for.
 
-use super::{Candidates, Selection};
+use super::default_boxes::DefaultBoxes;
+use super::{Candidates, Coding, Detector, Head, Scoring, Selection};
 use crate::graph::ops::{Conv2d, Predictions};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 
@@ -115,6 +116,22 @@ pub(super) fn after_background(columns: usize) -> Vec<Option<u32>> {
     let mut classes = 0..;
     let class = |column: usize| { (column > 0 && used(&column)).then(|| classes.next()) }.flatten();
     (0..columns).map(class).collect()
+}
+
+/// Returns what the outputs of an SSD mean, whose images are squares of `side` pixels.
+pub(super) fn ssd_head(
+    boxes: &DefaultBoxes,
+    [num_classes, side]: [usize; 2],
+    graph: &Graph,
+    selection: Selection,
+) -> Head {
+    Head::Boxes(Detector {
+        levels: boxes.levels(&grids(graph), side),
+        coding: Coding::Offsets([10.0, 10.0, 5.0, 5.0]),
+        scoring: Scoring::Softmax,
+        classes: after_background(num_classes),
+        selection,
+    })
 }
 
 /// torchvision's selection for SSD.

@@ -223,7 +223,10 @@ impl<A: Architecture + Sync> Family for Table<A> {
             spec: spec.to_string(),
             source,
         })?;
-        let graph = relocation(spec)?.map_or(graph.clone(), |edit| edit.of(&graph));
+        let graph = match relocation(spec)? {
+            Some(edit) => edit.of(&graph),
+            None => graph,
+        };
         Ok(Model {
             name: variant.name,
             family: self.name,

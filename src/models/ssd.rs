@@ -3,8 +3,8 @@
 //! Names and parameter names are torchvision's.
 
 use super::default_boxes::DefaultBoxes;
-use super::detection::{Heads, SSD_SELECTION, after_background, grids, plain_head};
-use super::{Architecture, Card, Coding, Detector, Head, Scoring, Table, Variant};
+use super::detection::{Heads, SSD_SELECTION, plain_head, ssd_head};
+use super::{Architecture, Card, Head, Table, Variant};
 use crate::graph::ops::{Activation, ChannelNorm, Conv2d, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
@@ -117,30 +117,35 @@ impl Architecture for Ssd {
         let mut x = fully_convolutional(&mut builder, "backbone.extra.0.7", x)?;
         heads.look(&mut builder, BOXES.count(1), x)?;
         for (index, [between, width, stride, padding]) in (1..).zip(EXTRA) {
-            let part = |number: usize| format!("backbone.extra.{index}.{number}");
-            let narrow = Conv2d::same(builder.shape(x).channels(), between, 1);
-            x = layer(&mut builder, [part(0), part(1)], narrow, x)?;
             let wide = Conv2d::same(between, width, 3);
             let wide = wide.stride(stride).padding(padding);
-            x = layer(&mut builder, [part(2), part(3)], wide, x)?;
+            x = bottleneck(&mut builder, &format!("backbone.extra.{index}"), wide, x)?;
             heads.look(&mut builder, BOXES.count(index + 1), x)?;
         }
         heads.end(builder)
     }
 
     fn head(&self, graph: &Graph) -> Head {
-        Head::Boxes(Detector {
-            levels: BOXES.levels(&grids(graph), self.img_size),
-            coding: Coding::Offsets([10.0, 10.0, 5.0, 5.0]),
-            scoring: Scoring::Softmax,
-            classes: after_background(self.num_classes),
-            selection: SSD_SELECTION,
-        })
+        let sizes = [self.num_classes, self.img_size];
+        ssd_head(&BOXES, sizes, graph, SSD_SELECTION)
     }
 }
 
+/// Adds a level below others: a pointwise convolution to as many channels as `wide` takes, and `wide`.
+pub(super) fn bottleneck(
+    builder: &mut Builder,
+    container: &str,
+    wide: Conv2d,
+    input: ValueId,
+) -> Result<ValueId, BuildError> {
+    let part = |number: usize| format!("{container}.{number}");
+    let narrow = Conv2d::same(builder.shape(input).channels(), wide.in_channels, 1);
+    let x = layer(builder, [part(0), part(1)], narrow, input)?;
+    layer(builder, [part(2), part(3)], wide, x)
+}
+
 /// Adds a convolution with a bias and a ReLU.
-pub(super) fn layer(
+fn layer(
     builder: &mut Builder,
     [conv_name, relu]: [String; 2],
     conv: Conv2d,

@@ -3,15 +3,13 @@
 //! Structure and parameter names are those of the checkpoints of qfgaohao's `pytorch-ssd`, which were trained on Pascal VOC.
 
 use super::default_boxes::DefaultBoxes;
-use super::detection::{Heads, after_background, grids, plain_head};
+use super::detection::{Heads, SSD_SELECTION, plain_head, ssd_head};
 use super::inverted::{Before, InvertedResidual, Part};
 use super::mobilenetv1::STAGES as V1_STAGES;
 use super::mobilenetv2::{STAGES as V2_STAGES, STYLE};
 use super::parts::{Style, norm, numbered};
-use super::ssd::layer;
-use super::{
-    Architecture, Candidates, Card, Coding, Detector, Head, Scoring, Selection, Table, Variant,
-};
+use super::ssd::bottleneck;
+use super::{Architecture, Candidates, Card, Head, Selection, Table, Variant};
 use crate::graph::ops::{Activation, Conv2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
@@ -86,6 +84,11 @@ const BOXES: DefaultBoxes = DefaultBoxes {
     steps: &[16.0, 32.0, 64.0, 100.0, 150.0, 300.0],
 };
 
+const SELECTION: Selection = Selection {
+    candidates: Candidates::PerClass(200),
+    ..SSD_SELECTION
+};
+
 const MODULES: [&str; 2] = ["classification_headers", "regression_headers"];
 
 /// Channels between and after the two convolutions of each level below MobileNet.
@@ -106,18 +109,16 @@ impl Architecture for Ssd {
         let mut x = self.mobilenet(&mut builder, &mut heads, input)?;
         heads.look(&mut builder, BOXES.count(1), x)?;
         for (index, [between, width]) in V1_EXTRA.into_iter().enumerate() {
-            let part = |number: usize| format!("extras.{index}.{number}");
-            let narrow = Conv2d::same(builder.shape(x).channels(), between, 1);
-            x = layer(&mut builder, [part(0), part(1)], narrow, x)?;
             let wide = Conv2d::same(between, width, 3).stride(2);
-            x = layer(&mut builder, [part(2), part(3)], wide, x)?;
+            x = bottleneck(&mut builder, &format!("extras.{index}"), wide, x)?;
             heads.look(&mut builder, BOXES.count(index + 2), x)?;
         }
         heads.end(builder)
     }
 
     fn head(&self, graph: &Graph) -> Head {
-        detector(self.num_classes, self.img_size, graph)
+        let sizes = [self.num_classes, self.img_size];
+        ssd_head(&BOXES, sizes, graph, SELECTION)
     }
 }
 
@@ -172,7 +173,8 @@ impl Architecture for SsdLite {
     }
 
     fn head(&self, graph: &Graph) -> Head {
-        detector(self.num_classes, self.img_size, graph)
+        let sizes = [self.num_classes, self.img_size];
+        ssd_head(&BOXES, sizes, graph, SELECTION)
     }
 }
 
@@ -242,20 +244,4 @@ fn head(
     let x = builder.add(&norm_name, norm(width), &[x])?;
     let x = builder.add(&relu, Activation::Relu6, &[x])?;
     builder.add(&format!("{name}.3"), pointwise, &[x])
-}
-
-fn detector(num_classes: usize, img_size: usize, graph: &Graph) -> Head {
-    Head::Boxes(Detector {
-        levels: BOXES.levels(&grids(graph), img_size),
-        coding: Coding::Offsets([10.0, 10.0, 5.0, 5.0]),
-        scoring: Scoring::Softmax,
-        classes: after_background(num_classes),
-        selection: Selection {
-            score_threshold: 0.01,
-            candidates: Candidates::PerClass(200),
-            nms_threshold: 0.45,
-            detections: 200,
-            clip: true,
-        },
-    })
 }

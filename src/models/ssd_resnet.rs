@@ -3,10 +3,10 @@
 //! Names and parameter names are the project's own, made like torchvision's: those of the ResNet below `backbone`, and the heads of its SSDs.
 
 use super::default_boxes::DefaultBoxes;
-use super::detection::{Heads, SSD_SELECTION, after_background, grids, plain_head};
+use super::detection::{Heads, SSD_SELECTION, plain_head, ssd_head};
 use super::parts::{Style, numbered};
 use super::resnet_cifar::{ResNetCifar, with_blocks};
-use super::{Architecture, Card, Coding, Detector, Head, Scoring, Table, Variant};
+use super::{Architecture, Card, Head, Table, Variant};
 use crate::graph::ops::{Activation, Conv2d};
 use crate::graph::{BuildError, Builder, Graph};
 use serde::{Deserialize, Serialize};
@@ -73,12 +73,7 @@ impl Architecture for SsdResNet {
     }
 
     fn head(&self, graph: &Graph) -> Head {
-        Head::Boxes(Detector {
-            levels: BOXES.levels(&grids(graph), self.img_size),
-            coding: Coding::Offsets([10.0, 10.0, 5.0, 5.0]),
-            scoring: Scoring::Softmax,
-            classes: after_background(self.num_classes),
-            selection: SSD_SELECTION,
-        })
+        let sizes = [self.num_classes, self.img_size];
+        ssd_head(&BOXES, sizes, graph, SSD_SELECTION)
     }
 }

@@ -3,13 +3,11 @@
 //! Names and parameter names are torchvision's.
 
 use super::default_boxes::DefaultBoxes;
-use super::detection::{Heads, after_background, grids};
+use super::detection::{Heads, ssd_head};
 use super::inverted::{self, Before, Part};
 use super::mobilenetv3::{LARGE, Row, STYLE, block};
 use super::parts::{Style, excitation_names, numbered};
-use super::{
-    Architecture, Candidates, Card, Coding, Detector, Head, Scoring, Selection, Table, Variant,
-};
+use super::{Architecture, Candidates, Card, Head, Selection, Table, Variant};
 use crate::graph::ops::{Activation, Conv2d};
 use crate::graph::{BuildError, Builder, Graph, ValueId};
 use serde::{Deserialize, Serialize};
@@ -63,6 +61,14 @@ const LAST: [Row; 3] = [
     (5, 480, 80, true, Activation::Hardswish, 1),
 ];
 
+const SELECTION: Selection = Selection {
+    score_threshold: 0.001,
+    candidates: Candidates::PerClass(300),
+    nms_threshold: 0.55,
+    detections: 300,
+    clip: true,
+};
+
 /// The channels of the levels below MobileNetV3.
 const EXTRA: [usize; 4] = [512, 256, 256, 128];
 
@@ -91,19 +97,8 @@ impl Architecture for SsdLite {
     }
 
     fn head(&self, graph: &Graph) -> Head {
-        Head::Boxes(Detector {
-            levels: BOXES.levels(&grids(graph), self.img_size),
-            coding: Coding::Offsets([10.0, 10.0, 5.0, 5.0]),
-            scoring: Scoring::Softmax,
-            classes: after_background(self.num_classes),
-            selection: Selection {
-                score_threshold: 0.001,
-                candidates: Candidates::PerClass(300),
-                nms_threshold: 0.55,
-                detections: 300,
-                clip: true,
-            },
-        })
+        let sizes = [self.num_classes, self.img_size];
+        ssd_head(&BOXES, sizes, graph, SELECTION)
     }
 }
 

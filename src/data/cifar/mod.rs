@@ -10,10 +10,10 @@ mod cifar100;
 pub(super) use cifar10::CIFAR10;
 pub(super) use cifar100::CIFAR100;
 
+use super::files;
 use super::memory::MemoryDataset;
 use super::{DataError, Dataset, Format, Labels};
 use crate::registry::Named;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -79,10 +79,7 @@ impl Cifar {
 
     /// Appends the records of a file to `records`.
     fn read(&self, path: &Path, mut records: Records) -> Result<Records, DataError> {
-        let bytes = fs::read(path).map_err(|source| DataError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let bytes = files::read(path)?;
         let record = self.labels + SHAPE.iter().product::<usize>();
         if bytes.is_empty() || bytes.len() % record != 0 {
             return Err(DataError::Records {
@@ -147,6 +144,7 @@ impl Format for Cifar {
 mod tests {
     use super::*;
     use crate::data::{DataSpec, Image, Split};
+    use std::fs;
     use tempfile::TempDir;
 
     /// A record of `labels` whose image starts with `first`, continues with zeros and ends with `last`.

@@ -15,9 +15,8 @@ mod instances;
 #[cfg(test)]
 mod tests;
 
-use super::files::{BoxedFiles, FileList, Parts, name_of, read};
-use super::{DataError, Dataset, Format};
-use crate::registry::Named;
+use super::files::{BoxedFiles, FileList, FolderFormat, Parts, read};
+use super::{DataError, Dataset};
 use instances::Instances;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,8 +26,11 @@ use std::sync::Arc;
 const USUAL: &str = "val2017";
 
 /// The format `coco`.
-#[derive(Debug)]
-pub(super) struct Coco;
+pub(super) static COCO: FolderFormat = FolderFormat {
+    name: "coco",
+    check: |dir| Layout::locate(dir).map(|_| ()),
+    open,
+};
 
 /// A file of annotations and the folders of images.
 #[derive(Debug)]
@@ -118,39 +120,19 @@ fn missing(dir: &Path, annotations: bool) -> DataError {
     }
 }
 
-impl Named for Coco {
-    fn name(&self) -> &'static str {
-        "coco"
-    }
-}
-
-impl Format for Coco {
-    fn argument(&self) -> &'static str {
-        "<dir>"
-    }
-
-    fn dataset_name(&self, argument: &str) -> Result<String, DataError> {
-        Ok(name_of(argument, self.name()))
-    }
-
-    fn availability(&self, argument: &str) -> Result<(), DataError> {
-        Layout::locate(Path::new(argument)).map(|_| ())
-    }
-
-    fn open(&self, argument: &str) -> Result<Arc<dyn Dataset>, DataError> {
-        let layout = Layout::locate(Path::new(argument))?;
-        let bytes = read(&layout.annotations)?;
-        let instances = Instances::parse(&layout.annotations, &bytes)?;
-        Ok(Arc::new(BoxedFiles::new(Parts {
-            name: self.dataset_name(argument)?,
-            classes: instances.classes,
-            calibration: FileList::below(layout.calibration)?,
-            test: FileList {
-                root: layout.test,
-                files: instances.files,
-            },
-            truth: instances.truth,
-            annotations: blake3::hash(&bytes),
-        })))
-    }
+fn open(name: String, dir: &Path) -> Result<Arc<dyn Dataset>, DataError> {
+    let layout = Layout::locate(dir)?;
+    let bytes = read(&layout.annotations)?;
+    let instances = Instances::parse(&layout.annotations, &bytes)?;
+    Ok(Arc::new(BoxedFiles::new(Parts {
+        name,
+        classes: instances.classes,
+        calibration: FileList::below(layout.calibration)?,
+        test: FileList {
+            root: layout.test,
+            files: instances.files,
+        },
+        truth: instances.truth,
+        annotations: blake3::hash(&bytes),
+    })))
 }

@@ -1,6 +1,6 @@
 //! Images in files of their own, with boxes around the things in them.
 
-use super::{EXTENSIONS, FileList, decode};
+use super::{FileList, decode};
 use crate::data::{
     Annotation, AnnotationError, AnnotationErrorKind, DataError, Dataset, Image, ImageError,
     Labels, Place, Rect, Split,
@@ -148,11 +148,7 @@ impl Dataset for BoxedFiles {
     }
 
     fn calibration_advice(&self) -> String {
-        format!(
-            "ask for fewer, or put images (.{}) in `{}`",
-            EXTENSIONS.join(", ."),
-            self.parts.calibration.root.display()
-        )
+        self.parts.calibration.advice()
     }
 
     fn fingerprint(&self) -> Result<String, DataError> {

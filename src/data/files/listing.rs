@@ -42,6 +42,15 @@ impl FileList {
         Ok(self.root.join(file))
     }
 
+    /// Returns what to do where there are too few.
+    pub(in crate::data) fn advice(&self) -> String {
+        format!(
+            "ask for fewer, or put images (.{}) in `{}`",
+            EXTENSIONS.join(", ."),
+            self.root.display()
+        )
+    }
+
     /// Hashes the path below the folder and the size of each file, and what `more` adds to each.
     pub(in crate::data) fn hash(
         &self,

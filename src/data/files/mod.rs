@@ -2,12 +2,14 @@
 
 mod boxed;
 mod decode;
+mod format;
 mod listing;
 #[cfg(test)]
 pub(super) mod testing;
 
 pub(super) use boxed::{BoxedFiles, Parts, Thing, Truth};
 pub(super) use decode::{decode, size};
+pub(super) use format::FolderFormat;
 pub(super) use listing::{EXTENSIONS, FileList, images, is_hidden};
 
 use super::DataError;
@@ -15,7 +17,7 @@ use std::fs;
 use std::path::Path;
 
 /// Returns the last component of a path, fit for the id of a case; `otherwise` where it has no letters or digits.
-pub(super) fn name_of(argument: &str, otherwise: &str) -> String {
+fn name_of(argument: &str, otherwise: &str) -> String {
     let last = Path::new(argument).file_name().unwrap_or_default();
     let fit = |c: char| match c {
         'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' | '-' => c,

@@ -23,41 +23,21 @@ mod set;
 #[cfg(test)]
 mod tests;
 
-use super::files::name_of;
-use super::{DataError, Dataset, Format};
-use crate::registry::Named;
+use super::files::FolderFormat;
+use super::{DataError, Dataset};
 use layout::Layout;
 use set::ImageFolder;
 use std::path::Path;
 use std::sync::Arc;
 
 /// The format `imagefolder`.
-#[derive(Debug)]
-pub(super) struct ImageFolderFormat;
+pub(super) static IMAGEFOLDER: FolderFormat = FolderFormat {
+    name: "imagefolder",
+    check: |dir| Layout::locate(dir)?.class_folders().map(|_| ()),
+    open,
+};
 
-impl Named for ImageFolderFormat {
-    fn name(&self) -> &'static str {
-        "imagefolder"
-    }
-}
-
-impl Format for ImageFolderFormat {
-    fn argument(&self) -> &'static str {
-        "<dir>"
-    }
-
-    fn dataset_name(&self, argument: &str) -> Result<String, DataError> {
-        Ok(name_of(argument, self.name()))
-    }
-
-    fn availability(&self, argument: &str) -> Result<(), DataError> {
-        Layout::locate(Path::new(argument))?.class_folders()?;
-        Ok(())
-    }
-
-    fn open(&self, argument: &str) -> Result<Arc<dyn Dataset>, DataError> {
-        let name = self.dataset_name(argument)?;
-        let layout = Layout::locate(Path::new(argument))?;
-        Ok(Arc::new(ImageFolder::open(name, &layout)?))
-    }
+fn open(name: String, dir: &Path) -> Result<Arc<dyn Dataset>, DataError> {
+    let layout = Layout::locate(dir)?;
+    Ok(Arc::new(ImageFolder::open(name, &layout)?))
 }

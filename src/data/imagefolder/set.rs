@@ -2,7 +2,7 @@
 
 use super::classes;
 use super::layout::Layout;
-use crate::data::files::{EXTENSIONS, FileList, decode};
+use crate::data::files::{FileList, decode};
 use crate::data::{DataError, Dataset, Image, Labels, Split};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -103,11 +103,7 @@ impl Dataset for ImageFolder {
     }
 
     fn calibration_advice(&self) -> String {
-        format!(
-            "ask for fewer, or put images (.{}) in `{}`",
-            EXTENSIONS.join(", ."),
-            self.calibration.root.display()
-        )
+        self.calibration.advice()
     }
 
     fn fingerprint(&self) -> Result<String, DataError> {

@@ -14,9 +14,8 @@
 mod tests;
 mod xml;
 
-use super::files::{BoxedFiles, FileList, Parts, Truth, hash_bytes, name_of, read};
-use super::{AnnotationError, AnnotationErrorKind, DataError, Dataset, Format};
-use crate::registry::Named;
+use super::files::{BoxedFiles, FileList, FolderFormat, Parts, Truth, hash_bytes, read};
+use super::{AnnotationError, AnnotationErrorKind, DataError, Dataset};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -58,8 +57,11 @@ const YEARS: [&str; 5] = [
 ];
 
 /// The format `voc`.
-#[derive(Debug)]
-pub(super) struct Voc;
+pub(super) static VOC: FolderFormat = FolderFormat {
+    name: "voc",
+    check: |dir| Layout::locate(dir).map(|_| ()),
+    open,
+};
 
 /// The folder of a year, and its lists of images.
 #[derive(Debug)]
@@ -138,47 +140,27 @@ fn names(list: &Path) -> Result<Vec<String>, DataError> {
     Ok(names.map(str::to_owned).collect())
 }
 
-impl Named for Voc {
-    fn name(&self) -> &'static str {
-        "voc"
+fn open(name: String, dir: &Path) -> Result<Arc<dyn Dataset>, DataError> {
+    let layout = Layout::locate(dir)?;
+    let test = names(&layout.test)?;
+    if test.is_empty() {
+        return Err(DataError::NoTestImages {
+            path: layout.test,
+            expected: "the name of one a line",
+        });
     }
-}
-
-impl Format for Voc {
-    fn argument(&self) -> &'static str {
-        "<dir>"
-    }
-
-    fn dataset_name(&self, argument: &str) -> Result<String, DataError> {
-        Ok(name_of(argument, self.name()))
-    }
-
-    fn availability(&self, argument: &str) -> Result<(), DataError> {
-        Layout::locate(Path::new(argument)).map(|_| ())
-    }
-
-    fn open(&self, argument: &str) -> Result<Arc<dyn Dataset>, DataError> {
-        let layout = Layout::locate(Path::new(argument))?;
-        let test = names(&layout.test)?;
-        if test.is_empty() {
-            return Err(DataError::NoTestImages {
-                path: layout.test,
-                expected: "the name of one a line",
-            });
-        }
-        let calibration = layout
-            .calibration
-            .as_deref()
-            .map_or(Ok(Vec::new()), names)?;
-        let mut hasher = blake3::Hasher::new();
-        let truth = test.iter().map(|name| layout.truth(name, &mut hasher));
-        Ok(Arc::new(BoxedFiles::new(Parts {
-            name: self.dataset_name(argument)?,
-            classes: CLASSES.map(str::to_owned).to_vec(),
-            truth: truth.collect(),
-            calibration: layout.images(&calibration),
-            test: layout.images(&test),
-            annotations: hasher.finalize(),
-        })))
-    }
+    let calibration = layout
+        .calibration
+        .as_deref()
+        .map_or(Ok(Vec::new()), names)?;
+    let mut hasher = blake3::Hasher::new();
+    let truth = test.iter().map(|name| layout.truth(name, &mut hasher));
+    Ok(Arc::new(BoxedFiles::new(Parts {
+        name,
+        classes: CLASSES.map(str::to_owned).to_vec(),
+        truth: truth.collect(),
+        calibration: layout.images(&calibration),
+        test: layout.images(&test),
+        annotations: hasher.finalize(),
+    })))
 }

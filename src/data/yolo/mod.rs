@@ -16,15 +16,17 @@ mod names;
 #[cfg(test)]
 mod tests;
 
-use super::files::{BoxedFiles, FileList, Parts, hash_bytes, name_of, read};
-use super::{DataError, Dataset, Format};
-use crate::registry::Named;
+use super::files::{BoxedFiles, FileList, FolderFormat, Parts, hash_bytes, read};
+use super::{DataError, Dataset};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The format `yolo`.
-#[derive(Debug)]
-pub(super) struct Yolo;
+pub(super) static YOLO: FolderFormat = FolderFormat {
+    name: "yolo",
+    check: |dir| Layout::locate(dir).map(|_| ()),
+    open,
+};
 
 /// The folders of a data set.
 #[derive(Debug)]
@@ -68,52 +70,32 @@ impl Layout {
     }
 }
 
-impl Named for Yolo {
-    fn name(&self) -> &'static str {
-        "yolo"
-    }
-}
-
-impl Format for Yolo {
-    fn argument(&self) -> &'static str {
-        "<dir>"
-    }
-
-    fn dataset_name(&self, argument: &str) -> Result<String, DataError> {
-        Ok(name_of(argument, self.name()))
-    }
-
-    fn availability(&self, argument: &str) -> Result<(), DataError> {
-        Layout::locate(Path::new(argument)).map(|_| ())
-    }
-
-    fn open(&self, argument: &str) -> Result<Arc<dyn Dataset>, DataError> {
-        let layout = Layout::locate(Path::new(argument))?;
-        let names = read(&layout.classes)?;
-        let classes = names::parse(&layout.classes, &names).ok_or_else(|| {
-            let path = PathBuf::from(argument);
-            DataError::NoClassNames { path }
-        })?;
-        let test = FileList::below(layout.test)?;
-        if test.files.is_empty() {
-            return Err(DataError::NoTestImages {
-                path: test.root,
-                expected: "files that end as images do: .jpg, .png",
-            });
-        }
-        let mut hasher = blake3::Hasher::new();
-        hash_bytes(&mut hasher, Some(&names));
-        let truth = test.files.iter().map(|file| {
-            let label = layout.labels.join(file).with_extension("txt");
-            labels::read(&test.root.join(file), label, classes.len(), &mut hasher)
+fn open(name: String, dir: &Path) -> Result<Arc<dyn Dataset>, DataError> {
+    let layout = Layout::locate(dir)?;
+    let listed = read(&layout.classes)?;
+    let classes = names::parse(&layout.classes, &listed).ok_or_else(|| {
+        let path = dir.to_owned();
+        DataError::NoClassNames { path }
+    })?;
+    let test = FileList::below(layout.test)?;
+    if test.files.is_empty() {
+        return Err(DataError::NoTestImages {
+            path: test.root,
+            expected: "files that end as images do: .jpg, .png",
         });
-        Ok(Arc::new(BoxedFiles::new(Parts {
-            name: self.dataset_name(argument)?,
-            calibration: FileList::below(layout.calibration)?,
-            truth: truth.collect(),
-            classes,
-            test,
-            annotations: hasher.finalize(),
-        })))
     }
+    let mut hasher = blake3::Hasher::new();
+    hash_bytes(&mut hasher, Some(&listed));
+    let truth = test.files.iter().map(|file| {
+        let label = layout.labels.join(file).with_extension("txt");
+        labels::read(&test.root.join(file), label, classes.len(), &mut hasher)
+    });
+    Ok(Arc::new(BoxedFiles::new(Parts {
+        name,
+        calibration: FileList::below(layout.calibration)?,
+        truth: truth.collect(),
+        classes,
+        test,
+        annotations: hasher.finalize(),
+    })))
 }

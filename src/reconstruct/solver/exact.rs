@@ -126,10 +126,14 @@ impl<'a> Layer<'a> {
             // A layer that is called several times has as many inputs, each with its target, which count alike.
             let mut rows = None;
             for (input, target) in inputs.iter().zip(&targets) {
-                let x = self.with_constant(&self.matmul.rows(input)?)?;
-                let y = self.matmul.targets(target)?.contiguous()?;
-                let share = *rows.get_or_insert(x.dim(1)?) as f64 / x.dim(1)? as f64;
-                sums = Some(summed(sums, &(x * share.sqrt())?, &(y * share.sqrt())?)?);
+                let mut x = self.with_constant(&self.matmul.rows(input)?)?;
+                let mut y = self.matmul.targets(target)?.contiguous()?;
+                let first = *rows.get_or_insert(x.dim(1)?);
+                if x.dim(1)? != first {
+                    let factor = (first as f64 / x.dim(1)? as f64).sqrt();
+                    (x, y) = ((x * factor)?, (y * factor)?);
+                }
+                sums = Some(summed(sums, &x, &y)?);
             }
         }
         let (gram, moments) = sums.ok_or_else(|| ReconstructError::Singular {

@@ -72,8 +72,7 @@ impl Scores {
                 })
                 .collect(),
             Candidates::BestClass => {
-                let strongest =
-                    anchors.filter_map(|anchor| best(self.row(anchor).collect(), 1).pop());
+                let strongest = anchors.filter_map(|anchor| self.row(anchor).reduce(better));
                 strongest.filter(above).collect()
             }
         }
@@ -92,8 +91,17 @@ impl Scores {
     }
 }
 
+/// Returns the better candidate, the first of equals.
+fn better(first: Candidate, second: Candidate) -> Candidate {
+    if second.score.total_cmp(&first.score).is_gt() {
+        second
+    } else {
+        first
+    }
+}
+
 /// Returns the best candidates in order, the first of equals first.
-pub(super) fn best(mut candidates: Vec<Candidate>, limit: usize) -> Vec<Candidate> {
+fn best(mut candidates: Vec<Candidate>, limit: usize) -> Vec<Candidate> {
     candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
     candidates.truncate(limit);
     candidates
