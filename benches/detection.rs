@@ -1,13 +1,16 @@
-//! The metrics of detections over as many images as COCO's validation set has, with 100 detections each.
+//! Detection without its network: from the outputs of an SSD to boxes, and the metrics of detections over as many images as
+//! COCO's validation set has, with 100 detections each.
 //!
-//! `vs_pycocotools.py` beside this file times pycocotools on the same detections. The average precision is printed first:
-//! both sides have to say the same.
+//! `vs_torchvision.py` and `vs_pycocotools.py` beside this file time torchvision and pycocotools on the same numbers. What
+//! comes out is printed first: both sides have to say the same.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use ptsbench::data::{Annotation, Rect, Standing};
 use ptsbench::metrics::{Detection, Detections, METRICS, Scene};
+use ptsbench::models;
+use ptsbench::tasks::detection::Decoder;
 
 const IMAGES: u64 = 5_000;
 const CLASSES: u64 = 80;
@@ -106,5 +109,41 @@ fn metrics(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(detection, metrics);
+/// From the outputs of SSD300 for VOC, 8,732 anchors and 20 classes, to boxes: those of a network that is sure of the background in
+/// most places, and of one that knows nothing, which keeps as many candidates as can be.
+fn decoding(criterion: &mut Criterion) {
+    let spec = "ssd300_vgg16(num_classes=21)".parse().unwrap();
+    let model = models::build(&spec).unwrap();
+    let detector = model.head.detector().unwrap();
+    let decoder = Decoder::new(detector);
+    let (anchors, columns) = (8_732_u64, detector.classes.len() as u64);
+    let regression = (0..anchors).flat_map(|anchor| {
+        let code = move |field| (noise(1, 0, 8 * anchor + field) - 0.5) as f32;
+        (0..4).map(code)
+    });
+    let regression: Vec<f32> = regression.collect();
+    let mut group = criterion.benchmark_group("boxes of SSD300");
+    for (name, background) in [("sure", 7.0), ("unsure", 0.0)] {
+        let logits = (0..anchors).flat_map(|anchor| {
+            let of = move |field| noise(0, 0, 32 * anchor + field);
+            // One anchor in a hundred sees something.
+            let seen = (of(31) < 0.01).then(|| (1.0 + 20.0 * of(30)) as u64);
+            (0..columns).map(move |column| {
+                let sure = [background * f64::from(u8::from(column == 0)), 9.0];
+                let sure = sure[usize::from(seen == Some(column))];
+                (2.0 * of(column) + sure) as f32
+            })
+        });
+        let sample = [logits.collect(), regression.clone()];
+        let found = decoder.decode(&sample, [300.0, 300.0]);
+        let scores: f64 = found.iter().map(|found| f64::from(found.score)).sum();
+        println!("{name}: {} boxes, scores sum to {scores:.4}", found.len());
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| decoder.decode(&sample, [300.0, 300.0]));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(detection, decoding, metrics);
 criterion_main!(detection);

@@ -11,7 +11,7 @@ use candle_core::{DType, Device, Tensor};
 use generator::uniform;
 use ptsbench::graph::{BatchNormFolding, GRANULARITIES, Graph, Node, ParamId, Role, Weights};
 use ptsbench::kernels::Wanted;
-use ptsbench::models::{self, Fit, Interpolation, Model};
+use ptsbench::models::{self, ChannelOrder, Fit, Interpolation, Model};
 use ptsbench::pipeline::{Allow, Subject};
 use ptsbench::registry::{Named, Spec};
 use ptsbench::weights::{Checkpoint, write_safetensors};
@@ -66,6 +66,8 @@ struct Preprocess {
     interpolation: Interpolation,
     mean: Vec<f32>,
     std: Vec<f32>,
+    #[serde(default)]
+    channels: ChannelOrder,
 }
 
 impl Peer {
@@ -350,6 +352,7 @@ fn cards_equal_the_peers() {
             interpolation: card.preprocessing.interpolation,
             mean: card.preprocessing.mean.to_vec(),
             std: card.preprocessing.std.to_vec(),
+            channels: card.preprocessing.channels,
         };
         assert_eq!(found, expected, "{}", peer.model);
     }

@@ -39,8 +39,8 @@ pub trait Calibrate: Debug {
     /// What keeps them from being read.
     fn calibration(&self) -> Result<Calibration<'_>, Box<dyn Error + Send + Sync>>;
 
-    /// Returns the value that goes by `name` for this network, data and settings, whatever the target: made by `make` unless it has
-    /// been made before.
+    /// Returns the value that goes by `name` for this network, data and settings: made by `make` unless it has been made before.
+    /// A value that depends on the target or on parameters has them in its name.
     ///
     /// # Errors
     /// Those of `make`.

@@ -104,12 +104,25 @@ impl CliError {
                 Stage::Load => exit::SETUP,
                 _ => exit::FAILED,
             },
+            Self::Task(error) => of_task(error),
             Self::Spec(_) | Self::Name(_) | Self::Model(_) | Self::Usage(_) => exit::USAGE,
-            Self::Failed(_) | Self::Task(_) | Self::Run(_) | Self::Plan(_) | Self::Tensor(_) => {
-                exit::FAILED
-            }
+            Self::Failed(_) | Self::Run(_) | Self::Plan(_) | Self::Tensor(_) => exit::FAILED,
             Self::Interrupted => exit::INTERRUPTED,
             _ => exit::SETUP,
         }
+    }
+}
+
+/// Models, weights and data that do not go together have not failed: they cannot be used.
+fn of_task(error: &TaskError) -> u8 {
+    match error {
+        TaskError::NoDetector => exit::USAGE,
+        TaskError::Data(_)
+        | TaskError::Preprocess(_)
+        | TaskError::Outputs { .. }
+        | TaskError::Output { .. }
+        | TaskError::Labels { .. }
+        | TaskError::Class { .. } => exit::SETUP,
+        _ => exit::FAILED,
     }
 }

@@ -1,10 +1,11 @@
 //! From bytes to what a network was trained on.
 
 use super::{Geometry, Image, Placement, PreprocessError};
+use crate::models::ChannelOrder;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-/// How a checkpoint wants its images: `(pixel / 255 - mean) / std` for each channel.
+/// How a checkpoint wants its images: `(pixel / 255 - mean) / std` for each channel, in a stated order.
 ///
 /// It belongs to a checkpoint, not to a data set: two networks trained on the same images may disagree. The operations and
 /// their order are those of torchvision's `ToTensor` and `Normalize`, in f32. Images of any size first become squares of
@@ -16,6 +17,9 @@ pub struct Preprocess {
     pub mean: Vec<f32>,
     /// What each channel is then divided by.
     pub std: Vec<f32>,
+    /// The order of the channels of the tensor. Mean and deviation are in that of images, red first.
+    #[serde(default, skip_serializing_if = "ChannelOrder::is_rgb")]
+    pub channels: ChannelOrder,
     /// How images that differ in size become squares of one; of no use where all images have one size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub geometry: Option<Geometry>,
@@ -55,8 +59,13 @@ impl Preprocess {
                     expected: shape,
                 });
             }
-            for (channel, (mean, std)) in image.channels().zip(self.mean.iter().zip(&self.std)) {
-                values.extend(channel.iter().map(|&p| (f32::from(p) / 255.0 - mean) / std));
+            let planes = image.channels().zip(self.mean.iter().zip(&self.std));
+            let mut planes: Vec<_> = planes.collect();
+            if self.channels == ChannelOrder::Bgr {
+                planes.reverse();
+            }
+            for (plane, (mean, std)) in planes {
+                values.extend(plane.iter().map(|&p| (f32::from(p) / 255.0 - mean) / std));
             }
         }
         let [c, h, w] = shape;
@@ -90,6 +99,7 @@ mod tests {
         Preprocess {
             mean: mean.to_vec(),
             std: std.to_vec(),
+            channels: ChannelOrder::Rgb,
             geometry: None,
         }
     }
@@ -104,6 +114,17 @@ mod tests {
         assert_eq!(tensor.dims(), [2, 2, 1, 2]);
         let values: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
         assert_eq!(values, [-2.0, 2.0, 0.1, 0.2, 2.0, -2.0, 0.0, 0.5]);
+    }
+
+    #[test]
+    fn blue_comes_first_with_its_own_mean_and_deviation() {
+        let image = Image::from_slice([3, 1, 1], &[255, 102, 0]);
+        let text = r#"{"mean":[0.0,0.2,0.5],"std":[1.0,2.0,0.25],"channels":"bgr"}"#;
+        let preprocess: Preprocess = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&preprocess).unwrap(), text);
+        let tensor = preprocess.apply(&[image], &Device::Cpu).unwrap();
+        let values: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
+        assert_eq!(values, [-2.0, 0.1, 1.0]);
     }
 
     #[test]

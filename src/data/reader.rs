@@ -247,6 +247,7 @@ impl<T> Drop for Stop<'_, T> {
 mod tests {
     use super::*;
     use crate::data::{ImageError, Labels};
+    use crate::models::ChannelOrder;
     use std::collections::BTreeSet;
     use std::io;
     use std::path::PathBuf;
@@ -315,6 +316,7 @@ mod tests {
         Preprocess {
             mean: vec![0.0; 3],
             std: vec![1.0; 3],
+            channels: ChannelOrder::Rgb,
             geometry: threads.then(|| serde_json::from_str(geometry).unwrap()),
         }
     }

@@ -51,10 +51,13 @@ pub struct Preprocessing {
     pub fit: Fit,
     /// How pixels are interpolated.
     pub interpolation: Interpolation,
-    /// The mean of each channel, of pixels in `[0, 1]`.
+    /// The mean of each channel, of pixels in `[0, 1]`, in the order of the image's channels.
     pub mean: &'static [f32],
     /// The standard deviation of each channel.
     pub std: &'static [f32],
+    /// The order of the input's channels.
+    #[serde(skip_serializing_if = "ChannelOrder::is_rgb")]
+    pub channels: ChannelOrder,
 }
 
 /// A way of making a square of an image; lengths are in pixels.
@@ -131,6 +134,24 @@ impl fmt::Display for Interpolation {
     }
 }
 
+/// The order in which a network takes the channels of colour images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChannelOrder {
+    /// Red, green, blue.
+    #[default]
+    Rgb,
+    /// Blue, green, red: networks trained on what OpenCV reads.
+    Bgr,
+}
+
+impl ChannelOrder {
+    /// Whether it is that of images.
+    pub(crate) fn is_rgb(&self) -> bool {
+        *self == Self::Rgb
+    }
+}
+
 impl Preprocessing {
     /// ImageNet's mean and standard deviation, 256 pixels of which 224 are cut out, bilinear: torchvision's of 2016.
     const IMAGENET: Self = Self {
@@ -141,6 +162,7 @@ impl Preprocessing {
         interpolation: Interpolation::Bilinear,
         mean: &[0.485, 0.456, 0.406],
         std: &[0.229, 0.224, 0.225],
+        channels: ChannelOrder::Rgb,
     };
 
     /// Mean and standard deviation of CIFAR-10 as its checkpoints usually have them, for images as they are.
@@ -278,6 +300,17 @@ impl Card {
             preprocessing: Preprocessing {
                 mean,
                 std,
+                ..self.preprocessing
+            },
+            ..self
+        }
+    }
+
+    /// Takes channels from blue to red.
+    pub(super) const fn bgr(self) -> Self {
+        Self {
+            preprocessing: Preprocessing {
+                channels: ChannelOrder::Bgr,
                 ..self.preprocessing
             },
             ..self

@@ -48,7 +48,7 @@ mod vgg;
 mod vit;
 mod yolox;
 
-pub use card::{Card, Fit, Interpolation, Origin, Preprocessing};
+pub use card::{Card, ChannelOrder, Fit, Interpolation, Origin, Preprocessing};
 pub use dialect::OtherNames;
 pub use head::{Candidates, Coding, Detector, Head, Level, Scoring, Selection};
 

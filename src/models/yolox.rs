@@ -1,6 +1,6 @@
 //! YOLOX (Ge et al. 2021).
 //!
-//! Names and parameter names are those of Megvii's checkpoints. Images come as blue, green and red there, in bytes.
+//! Names and parameter names are those of Megvii's checkpoints. Images come as OpenCV reads them: blue, green and red, from 0 to 255.
 
 use super::detection::{gathered, grids, map_size};
 use super::parts::Style;
@@ -43,6 +43,7 @@ const fn card(source: &'static str, side: usize) -> Card {
         .at(source, "Apache-2.0")
         .letterboxed(side, side, side, Some(114))
         .normalised(&[0.0; 3], &[1.0 / 255.0; 3])
+        .bgr()
 }
 
 pub(super) static FAMILY: Table<Yolox> = Table {

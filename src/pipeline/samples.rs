@@ -72,7 +72,7 @@ impl<'a> Samples<'a> {
         self.case.task.calibration(network, source, &request)
     }
 
-    /// Returns the hash of all that a value called `name` depends on, whatever the target.
+    /// Returns the hash of all that a value called `name` depends on.
     fn key(&self, name: &str) -> Result<String, AllocateError> {
         let data = self.subject.data.as_ref().expect("a case has data");
         let data = data.fingerprint();
@@ -85,6 +85,7 @@ impl<'a> Samples<'a> {
             "weights": self.subject.checkpoint.digest(),
             "data": data,
             "calibration": settings.calibration,
+            "batch_size": settings.batch_size,
             "augment": settings.augment,
             "seed": settings.seed,
             "fold": settings.fold,

@@ -207,6 +207,7 @@ fn preprocess(
         None => Preprocess {
             mean: card.mean.to_vec(),
             std: card.std.to_vec(),
+            channels: card.channels,
             geometry: None,
         },
     };

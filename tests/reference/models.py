@@ -318,7 +318,9 @@ def detection_preprocessing(case: Case) -> Dict[str, Any]:
         if not found:
             return {}
         fit, mean, std = found[0]
-    return {**fit, "interpolation": "plain-bilinear", "mean": mean, "std": std}
+    # Megvii's code reads images with OpenCV.
+    order = {"channels": "bgr"} if case.model.startswith("yolox") else {}
+    return {**fit, "interpolation": "plain-bilinear", "mean": mean, "std": std, **order}
 
 
 def preprocessing(case: Case) -> Dict[str, Any]:

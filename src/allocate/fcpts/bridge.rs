@@ -4,10 +4,10 @@
 //! `|w|` at `t`, which is the density of `w` at `t` plus that at `-t`: by a kernel (Epanechnikov's, with Silverman's bandwidth), or by a histogram
 //! of 100 bins as in the reference implementation.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How the density of weights is estimated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Density {
     #[default]

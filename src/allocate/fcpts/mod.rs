@@ -30,7 +30,7 @@ use self::init::Init;
 use self::learn::learn;
 use super::{AllocateError, Allocator, Context, Evidence, Rates};
 use crate::registry::{Technique, from_params};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 
 const NAME: &str = "fcpts";
@@ -43,7 +43,7 @@ pub(super) const ENTRY: Technique<dyn Allocator> = Technique::new(
 );
 
 /// The parameters of the technique.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Fcpts {
     /// What the rates start from.
@@ -59,7 +59,7 @@ struct Fcpts {
 }
 
 /// Whether weights learn together with the scores.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Training {
     #[default]
@@ -68,7 +68,7 @@ enum Training {
 }
 
 /// Through which weights the straight-through gradient passes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Ste {
     /// Those near the threshold, as the density is estimated from.
@@ -94,9 +94,19 @@ impl Default for Fcpts {
 
 impl Allocator for Fcpts {
     fn rates(&self, context: Context<'_>) -> Result<Rates, AllocateError> {
-        let calibration = context.calibration(NAME)?;
-        let start = self.init.rates(context, calibration.seed)?;
-        let (rates, learning) = learn(self, context, &calibration, &start)?;
+        let data = context.data.ok_or(AllocateError::NoData(NAME))?;
+        let name = serde_json::to_string(&(NAME, self, context.target))?;
+        let learned = data.once(&name, &mut || {
+            let calibration = context.calibration(NAME)?;
+            let start = self.init.rates(context, calibration.seed)?;
+            Ok(serde_json::to_value(learn(
+                self,
+                context,
+                &calibration,
+                &start,
+            )?)?)
+        })?;
+        let (rates, learning) = serde_json::from_value(learned)?;
         Ok(Rates {
             rates,
             evidence: Some(Evidence::Learning(learning)),

@@ -100,10 +100,18 @@ fn better(first: Candidate, second: Candidate) -> Candidate {
     }
 }
 
-/// Returns the best candidates in order, the first of equals first.
+/// Returns the best candidates in order, those of lower anchors and columns first among equals.
 fn best(mut candidates: Vec<Candidate>, limit: usize) -> Vec<Candidate> {
-    candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
-    candidates.truncate(limit);
+    let place = |c: &Candidate| (c.anchor, c.column);
+    let order = |a: &Candidate, b: &Candidate| {
+        let scores = b.score.total_cmp(&a.score);
+        scores.then_with(|| place(a).cmp(&place(b)))
+    };
+    if candidates.len() > limit {
+        candidates.select_nth_unstable_by(limit, order);
+        candidates.truncate(limit);
+    }
+    candidates.sort_unstable_by(order);
     candidates
 }
 

@@ -4,6 +4,8 @@
     reason = "what cannot be unwrapped fails the test"
 )]
 
+mod detect;
+
 use assert_cmd::Command;
 use serde_json::Value;
 use std::fs;
@@ -429,7 +431,7 @@ fn images_that_cannot_be_read_are_left_out_and_named() {
     let evaluation = json(&eval);
     assert_eq!([&evaluation["samples"], &evaluation["skipped"]], [6, 1]);
     eval.push("--strict");
-    assert_fails(&eval, 1, &["cannot read image", text(&bad)]);
+    assert_fails(&eval, 3, &["cannot read image", text(&bad)]);
 
     let sparse = folder.path().join("sparse.safetensors");
     let mut sparsify = vec!["sparsify", "--data", &data, "--output", text(&sparse)];
@@ -483,7 +485,7 @@ fn a_class_that_the_network_does_not_have_is_named() {
     eval.extend(SUBJECT);
     let message =
         "class `281` has index 281, expected below 10: the network was made for other data";
-    assert_fails(&eval, 1, &[message]);
+    assert_fails(&eval, 3, &[message]);
 }
 
 #[test]
