@@ -141,12 +141,16 @@ pub enum ChannelOrder {
     /// Red, green, blue.
     #[default]
     Rgb,
-    /// Blue, green, red: networks trained on what OpenCV reads.
+    /// Blue, green, red: networks trained on what `OpenCV` reads.
     Bgr,
 }
 
 impl ChannelOrder {
     /// Whether it is that of images.
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde asks with references"
+    )]
     pub(crate) fn is_rgb(&self) -> bool {
         *self == Self::Rgb
     }

@@ -1,6 +1,6 @@
 //! YOLOX (Ge et al. 2021).
 //!
-//! Names and parameter names are those of Megvii's checkpoints. Images come as OpenCV reads them: blue, green and red, from 0 to 255.
+//! Names and parameter names are those of Megvii's checkpoints. Images come as `OpenCV` reads them: blue, green and red, from 0 to 255.
 
 use super::detection::{gathered, grids, map_size};
 use super::parts::Style;
