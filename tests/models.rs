@@ -32,7 +32,9 @@ struct Peer {
     /// Whose network it is. With a name after a colon, parameters have the names of that publisher's.
     source: String,
     input: [usize; 4],
-    classes: usize,
+    /// The time step of each image, for those who know noise.
+    timesteps: Option<Vec<f32>>,
+    classes: Option<usize>,
     /// How the published checkpoint expects images; absent for another publisher's network.
     preprocess: Option<Preprocess>,
     parameters: usize,
@@ -73,8 +75,9 @@ struct Preprocess {
 impl Peer {
     fn spec(&self) -> Spec {
         let [_, channels, side, _] = self.input;
-        let (name, classes) = (&self.model, self.classes);
-        let spec = format!("{name}(in_chans={channels},num_classes={classes},img_size={side})");
+        let classes = self.classes.map(|count| format!(",num_classes={count}"));
+        let (name, classes) = (&self.model, classes.unwrap_or_default());
+        let spec = format!("{name}(in_chans={channels},img_size={side}{classes})");
         spec.parse().unwrap()
     }
 
@@ -161,14 +164,19 @@ fn weights(graph: &Graph) -> Weights {
     Weights::new(graph, tensors.collect()).unwrap()
 }
 
-fn input(shape: [usize; 4]) -> Tensor {
-    let values = uniform("input", shape.iter().product());
+fn inputs(peer: &Peer) -> Vec<Tensor> {
+    let values = uniform("input", peer.input.iter().product());
     let values: Vec<f32> = values.into_iter().map(|u| (2.0 * u - 1.0) as f32).collect();
-    Tensor::from_vec(values, &shape, &Device::Cpu).unwrap()
+    let images = Tensor::from_vec(values, &peer.input, &Device::Cpu).unwrap();
+    let steps = peer.timesteps.iter();
+    let steps = steps.map(|steps| Tensor::new(steps.as_slice(), &Device::Cpu).unwrap());
+    std::iter::once(images).chain(steps).collect()
 }
 
-fn run(graph: &Graph, weights: &Weights, input: &Tensor) -> BTreeMap<String, Tensor> {
-    let given = [(graph.inputs()[0], input.clone())];
+fn run(graph: &Graph, weights: &Weights, inputs: &[Tensor]) -> BTreeMap<String, Tensor> {
+    assert_eq!(graph.inputs().len(), inputs.len());
+    let given = graph.inputs().iter().copied().zip(inputs.iter().cloned());
+    let given: Vec<_> = given.collect();
     let outputs = graph.run(weights, &given, graph.outputs()).unwrap();
     let names = graph.outputs().iter();
     let names = names.map(|id| graph.value(*id).name.clone());
@@ -191,6 +199,8 @@ fn assert_peers(what: &str, found: &BTreeMap<String, Tensor>, peer: &Peer) {
 impl Probe {
     /// Asserts that an output has these values. Levels differ in scale, and each row is held to its own.
     fn assert_close(&self, what: &str, found: &Tensor) {
+        // Images are given row by row, channel by channel.
+        let found = found.flatten(1, found.rank() - 2).unwrap();
         assert_eq!(found.dims(), self.shape, "{what}: {}", self.name);
         let rows = Tensor::new(self.rows.as_slice(), &Device::Cpu).unwrap();
         let chosen = found.index_select(&rows, 1).unwrap();
@@ -231,14 +241,14 @@ fn assert_close(model: &str, found: &[Vec<f32>], expected: &[Vec<f64>]) {
 
 fn output_equals_the_peer(peer: &Peer) {
     let graph = peer.build().graph;
-    let (weights, input) = (weights(&graph), input(peer.input));
-    assert_peers(&peer.model, &run(&graph, &weights, &input), peer);
+    let (weights, inputs) = (weights(&graph), inputs(peer));
+    assert_peers(&peer.model, &run(&graph, &weights, &inputs), peer);
     let folding = BatchNormFolding::of(&graph);
     let folded = folding.fold(&weights).unwrap();
-    let found = run(folding.graph(), &folded, &input);
+    let found = run(folding.graph(), &folded, &inputs);
     assert_peers(&format!("{} folded", peer.model), &found, peer);
     let unfolded = folding.unfold(&folded).unwrap();
-    let found = run(&graph, &unfolded, &input);
+    let found = run(&graph, &unfolded, &inputs);
     assert_peers(&format!("{} unfolded", peer.model), &found, peer);
 }
 
@@ -286,7 +296,7 @@ fn output_under_other_names_equals_the_peer(peer: &Peer, publisher: &str) {
     let image = Some([channels, height, width]);
     let spec = Spec::plain(&peer.model);
     let subject = Subject::bind(&spec, checkpoint, image, Allow::Nothing, &Device::Cpu).unwrap();
-    let found = run(&subject.model.graph, &subject.weights, &input(peer.input));
+    let found = run(&subject.model.graph, &subject.weights, &inputs(peer));
     assert_peers(&format!("{} {}", peer.model, peer.source), &found, peer);
     let written = subject.checkpoint_of(&subject.folded).unwrap();
     let written: BTreeMap<_, _> = written.iter().map(|(name, t)| (name, t.dims())).collect();
@@ -515,8 +525,8 @@ fn replaying_units_equals_the_full_run() {
         .filter(|peer| peer.input[2] < 64 && peer.macs < LIGHT / 10)
     {
         let graph = peer.build().graph;
-        let (weights, input) = (weights(&graph), input(peer.input));
-        let given = [(graph.inputs()[0], input)];
+        let weights = weights(&graph);
+        let given: Vec<_> = graph.inputs().iter().copied().zip(inputs(&peer)).collect();
         for granularity in &GRANULARITIES {
             for unit in granularity.units(&graph) {
                 let output = unit.outputs[0];
@@ -615,11 +625,11 @@ fn factors(graph: &Graph, batch: usize) -> Vec<Tensor> {
 
 fn gradients_follow_finite_differences(peer: &Peer) {
     let graph = peer.build().graph;
-    let (weights, input) = (weights(&graph), input(peer.input));
+    let (weights, inputs) = (weights(&graph), inputs(peer));
     let plan = graph.plan(graph.inputs(), graph.outputs()).unwrap();
     let factors = factors(&graph, peer.input[0]);
     let judged = |weights: &Weights| {
-        let outputs = plan.run(&graph, weights, std::slice::from_ref(&input));
+        let outputs = plan.run(&graph, weights, &inputs);
         let outputs = outputs.unwrap();
         { outputs.iter().zip(&factors) }
             .map(|(output, factors)| dot(output, factors))
@@ -627,7 +637,7 @@ fn gradients_follow_finite_differences(peer: &Peer) {
     };
     let ids = samples(&graph);
     let wanted: Vec<_> = ids.iter().map(|id| (*id, Wanted::All)).collect();
-    let trace = plan.trace(&graph, &weights, std::slice::from_ref(&input));
+    let trace = plan.trace(&graph, &weights, &inputs);
     let trace = trace.unwrap();
     let outputs = graph.outputs().iter().zip(&factors);
     let scale: f64 = outputs

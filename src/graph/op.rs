@@ -5,8 +5,8 @@ use super::ops::{
     ChannelShuffle, ChannelSlice, ClassToken, Concat, Conv2d, Flatten, Focus, FromWindows,
     GlobalAvgPool, GroupNorm, LayerNorm, LayerNorm2d, LayerScale, Linear, MaxPool2d,
     OptionAShortcut, PatchMerging, PatchTokens, PoolMixer, PositionEmbedding, Predictions,
-    Relocate, Scale, Squeeze, TakeToken, ToWindows, TokenMean, TokensToImage, TransposeTokens,
-    Upsample, WindowAttention, ZeroPad2d,
+    Relocate, Scale, Shift, Squeeze, TakeToken, Timesteps, ToWindows, TokenMean, TokensToImage,
+    TransposeTokens, Upsample, WindowAttention, ZeroPad2d,
 };
 use super::{Call, Gradients, Role, Shape};
 use crate::kernels::Clamp;
@@ -91,6 +91,8 @@ pub enum Motif {
     Pointwise,
     /// What multiplies a value by a gate that was made of it.
     Gate,
+    /// What shifts its first input by the second, which was made of something else that is known (the time step of a diffusion).
+    Condition,
     /// What puts channels of several branches side by side.
     Concat,
     /// What gathers the outputs of a network's heads.
@@ -234,8 +236,10 @@ operators!(
     Relocate,
     Predictions,
     Scale,
+    Shift,
     Squeeze,
     TakeToken,
+    Timesteps,
     ZeroPad2d,
     ToWindows,
     TokenMean,

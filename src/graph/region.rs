@@ -26,7 +26,8 @@ struct Finder<'a> {
 }
 
 /// Returns the largest regions of `graph` that hold layers and no two regions in a row: what spans those is a skip across a part of
-/// the network, such as those of pyramids and U-Nets. What merely gates (squeeze and excitation) is none.
+/// the network, such as those of pyramids and U-Nets. What merely gates (squeeze and excitation) or conditions is none; what is made
+/// for a condition inside a region, and for nothing else, is a part of the region.
 pub(super) fn regions(graph: &Graph) -> Vec<Region> {
     let finder = Finder::new(graph);
     let all: Vec<Region> = graph
@@ -63,25 +64,46 @@ impl<'a> Finder<'a> {
     /// Returns the region that `merge` ends, if it ends one that holds layers and that nothing leaves elsewhere.
     fn region(&self, merge: NodeId) -> Option<Region> {
         let motif = self.graph.node(merge).op.motif();
-        if matches!(motif, Motif::Gate | Motif::Collect) {
+        if matches!(motif, Motif::Gate | Motif::Condition | Motif::Collect) {
             return None;
         }
         let mut ways: BTreeSet<ValueId> = self.graph.node(merge).inputs.iter().copied().collect();
         if ways.len() < 2 {
             return None;
         }
-        let mut nodes = vec![merge];
+        let mut nodes = BTreeSet::from([merge]);
+        let mut conditions = Vec::new();
         // Values are numbered in the order in which they are made: the last one cannot be a way to any other.
         while ways.len() > 1 {
             let last = ways.pop_last().expect("more than one");
             let maker = *self.makers.get(&last)?;
-            nodes.push(maker);
-            ways.extend(&self.graph.node(maker).inputs);
+            nodes.insert(maker);
+            let node = self.graph.node(maker);
+            if node.op.motif() == Motif::Condition {
+                ways.insert(node.inputs[0]);
+                conditions.extend(&node.inputs[1..]);
+            } else {
+                ways.extend(&node.inputs);
+            }
         }
-        nodes.reverse();
         let fork = ways.pop_last().expect("one is left");
+        self.take_made_for(conditions, &mut nodes);
+        let nodes = nodes.into_iter().collect();
         let region = Region { fork, nodes };
         (self.closed(&region) && self.has_layers(&region)).then_some(region)
+    }
+
+    /// Adds to `nodes` what makes `values` for them alone.
+    fn take_made_for(&self, mut values: Vec<ValueId>, nodes: &mut BTreeSet<NodeId>) {
+        while let Some(value) = values.pop() {
+            let inside = self.takers[&value]
+                .iter()
+                .all(|taker| nodes.contains(taker));
+            if let Some(maker) = self.makers.get(&value).filter(|_| inside) {
+                nodes.insert(*maker);
+                values.extend(&self.graph.node(*maker).inputs);
+            }
+        }
     }
 
     /// Whether nothing outside takes what is made inside, but for what the merge makes.

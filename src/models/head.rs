@@ -10,6 +10,8 @@ pub enum Head {
     Classes,
     /// Scores and places of boxes.
     Boxes(Detector),
+    /// The noise in an image.
+    Noise(Diffusion),
 }
 
 impl Head {
@@ -17,9 +19,51 @@ impl Head {
     pub fn detector(&self) -> Option<&Detector> {
         match self {
             Self::Boxes(detector) => Some(detector),
-            Self::Classes => None,
+            Self::Classes | Self::Noise(_) => None,
         }
     }
+
+    /// Returns how noise was mixed into the images that the network was trained on, if it was.
+    pub fn diffusion(&self) -> Option<&Diffusion> {
+        match self {
+            Self::Noise(diffusion) => Some(diffusion),
+            Self::Classes | Self::Boxes(_) => None,
+        }
+    }
+}
+
+/// The process that turns images into noise (Ho et al. 2020), which a network is trained to undo.
+///
+/// The network takes `input` `[channels, height, width]`, an image at a time step, and `timestep`, its number from 0, and gives the noise
+/// in the image.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Diffusion {
+    /// The number of time steps.
+    pub timesteps: usize,
+    /// How much noise each of them adds.
+    pub schedule: BetaSchedule,
+}
+
+/// The variances of the noise that time steps add, from the first one to the last one.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BetaSchedule {
+    /// Evenly spaced (Ho et al. 2020).
+    Linear {
+        /// The variance of the first step.
+        start: f64,
+        /// The variance of the last step.
+        end: f64,
+    },
+    /// Squares of what is evenly spaced between the roots (Rombach et al. 2022).
+    ScaledLinear {
+        /// The variance of the first step.
+        start: f64,
+        /// The variance of the last step.
+        end: f64,
+    },
+    /// So that what is left of the image falls as a squared cosine (Nichol and Dhariwal 2021, eq. 17).
+    Cosine,
 }
 
 /// How the outputs of a detection network become boxes.

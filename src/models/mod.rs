@@ -44,13 +44,16 @@ mod ssd_mobilenet;
 mod ssd_resnet;
 mod ssdlite;
 mod swin;
+mod unet2d;
 mod vgg;
 mod vit;
 mod yolox;
 
 pub use card::{Card, ChannelOrder, Fit, Interpolation, Origin, Preprocessing};
 pub use dialect::OtherNames;
-pub use head::{Candidates, Coding, Detector, Head, Level, Scoring, Selection};
+pub use head::{
+    BetaSchedule, Candidates, Coding, Detector, Diffusion, Head, Level, Scoring, Selection,
+};
 
 use crate::graph::{BuildError, Graph, Relocation};
 use crate::registry::{Named, Params, Registry, Spec, UnknownName};
@@ -94,6 +97,7 @@ pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
         &yolox::FAMILY,
         &retinanet::FAMILY,
         &fcos::FAMILY,
+        &unet2d::FAMILY,
     ],
 );
 

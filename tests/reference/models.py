@@ -34,8 +34,11 @@ Detectors give more than logits: each of ``outputs`` has a name, a shape, and th
 its rows for each image: among them the last one, the second, the fourth, the eighth and so on from
 the end, which reach into every level.
 
-Networks come from torchvision (0.14), from timm (0.9.16), or, where neither has them, from the
-module beside the embedded checkpoints and from ``detectors.py``. ``source`` says which. A name after
+U-Nets take a time step for each image besides, ``timesteps``. Of the noise they tell, rows of pixels
+are given in the same way, those of all channels one after the other.
+
+Networks come from torchvision (0.14), from timm (0.9.16), from diffusers (0.21), or, where none has
+them, from the module beside the embedded checkpoints and from ``detectors.py``. ``source`` says which. A name after
 a colon makes it a test of names: the other publisher's network of that name, whose parameters are
 called otherwise and may be laid out otherwise, is the same function.
 
@@ -65,6 +68,7 @@ from torch.nn import functional
 from common import HERE, digits, uniform, write_json
 from detectors import DETECTORS
 from models import build, prunable_layers
+from unets import TIMESTEPS, UNet2DModel, before, unet
 
 
 class Case(NamedTuple):
@@ -212,6 +216,13 @@ FAMILIES: Dict[str, List[Case]] = {
     ],
     "retinanet": [Case("retinanet_resnet50_fpn", "torchvision", classes=4, batch=1)],
     "fcos": [Case("fcos_resnet50_fpn", "torchvision", classes=4, batch=1)],
+    "unet2d": [
+        Case("ddpm_micro_28", "diffusers", 1, 28, 0, 3),
+        Case("ddpm_cifar10_32", "diffusers", 3, 8, 0, 1),
+        Case("ddpm_cifar10_32", "diffusers", 3, 32, 0, 2),
+        *(Case(f"ddpm_{what}_256", "diffusers", 3, 64, 0, 1) for what in ("church", "bedroom")),
+        Case("ddpm_micro_28", "diffusers:diffusers before 0.18", 1, 28, 0, 3),
+    ],
 }
 
 # What torchvision is told besides. Auxiliary heads have no part in the output.
@@ -258,8 +269,14 @@ def fill(model: nn.Module) -> nn.Module:
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
             if tensor.is_floating_point():
+                name = called(model, name)
                 tensor.copy_(torch.from_numpy(generate(name, tuple(tensor.shape))))
     return model.eval()
+
+
+def called(model: nn.Module, name: str) -> str:
+    """What the case says that a parameter or module is called."""
+    return model.called(name) if hasattr(model, "called") else name
 
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -278,6 +295,11 @@ PREPROCESSING: Dict[str, Tuple[int, int, str, Tuple[float, ...], Tuple[float, ..
     "mobilenetv1_100": (256, 224, "bicubic", (0.5,) * 3, (0.5,) * 3),
     # The metadata of the embedded checkpoint.
     "vit_micro": (28, 28, "bicubic", (0.286,), (0.353,)),
+    # diffusers scales images to [-1, 1].
+    "ddpm_cifar10": (32, 32, "bilinear", (0.5,) * 3, (0.5,) * 3),
+    "ddpm_church": (256, 256, "bilinear", (0.5,) * 3, (0.5,) * 3),
+    "ddpm_bedroom": (256, 256, "bilinear", (0.5,) * 3, (0.5,) * 3),
+    "ddpm_micro": (28, 28, "bilinear", (0.5,), (0.5,)),
 }
 
 
@@ -356,6 +378,11 @@ def network(case: Case) -> nn.Module:
         return build(name, case.channels, case.classes)
     if source == "detectors":
         return DETECTORS[name](case.channels, case.classes)
+    if source == "diffusers":
+        model = unet(case.model, case.channels, case.size)
+        if name != case.model:
+            model.called = before
+        return model
     if source == "torchvision":
         import torchvision
 
@@ -383,6 +410,9 @@ def torchvision_detector(name: str, classes: int) -> nn.Module:
 
 def outputs_of(model: nn.Module, images: Tensor) -> Dict[str, Tensor]:
     """The raw outputs of a network by name; "logits" of a classifier."""
+    if isinstance(model, UNet2DModel):
+        output = model(images, torch.tensor(TIMESTEPS[: len(images)])).sample
+        return {"conv_out": output.flatten(1, 2)}
     if hasattr(model, "transform"):
         # A detector of torchvision's, whose forward would also resize images and choose boxes.
         outputs = model.head(list(model.backbone(images).values()))
@@ -471,12 +501,12 @@ def describe(case: Case, compare: bool) -> Dict[str, Any]:
         "model": case.model,
         "source": case.source,
         "input": list(shape),
-        "classes": case.classes,
+        **({"classes": case.classes} if case.classes else {"timesteps": TIMESTEPS[: case.batch]}),
         **({} if ":" in case.source else {"preprocess": images}),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "macs": macs,
         "prunable": [
-            f"{name} {'x'.join(map(str, layer.weight.shape))}"
+            f"{called(model, name)} {'x'.join(map(str, layer.weight.shape))}"
             for name, layer in prunable_layers(model)
         ],
         "f32_deviation": float(f"{deviation:.3g}"),

@@ -1,11 +1,10 @@
 //! The merge of branches side by side.
 
-use crate::graph::op::expect_size;
 use crate::graph::{Motif, OpError, Operator, Shape};
 use candle_core::{Result, Tensor};
 use serde::Serialize;
 
-/// The channels of all inputs `[n, c, h, w]`, one after the other.
+/// The channels of all inputs, images `[n, c, h, w]` or tokens `[n, t, c]`, one after the other.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Concat {}
 
@@ -17,15 +16,17 @@ impl Operator for Concat {
                 found: 0,
             });
         };
-        let [_, h, w] = first.exactly()?;
-        let mut total = 0;
-        for input in inputs {
-            let [channels, height, width] = input.exactly()?;
-            expect_size("a height", h, height)?;
-            expect_size("a width", w, width)?;
-            total += channels;
+        let axis = first.channel_axis() - 1;
+        let mut joined = first.dims().to_vec();
+        for input in &inputs[1..] {
+            let mut sizes = input.dims().iter().zip(&joined).enumerate();
+            let fits = sizes.all(|(at, (size, other))| at == axis || size == other);
+            if input.dims().len() != joined.len() || !fits {
+                return Err(OpError::Differ((*first).clone(), (*input).clone()));
+            }
+            joined[axis] += input.dims()[axis];
         }
-        Ok([total, h, w].into())
+        Ok(joined.as_slice().into())
     }
 
     fn motif(&self) -> Motif {
@@ -33,7 +34,8 @@ impl Operator for Concat {
     }
 
     fn run(&self, inputs: &[&Tensor], _params: &[&Tensor]) -> Result<Tensor> {
-        Tensor::cat(inputs, 1)
+        let axis = if inputs[0].rank() == 3 { 2 } else { 1 };
+        Tensor::cat(inputs, axis)
     }
 }
 
@@ -57,6 +59,22 @@ mod tests {
             a.chain((8 * n..8 * n + 8).map(|v| 100.0 + v as f32))
         };
         assert_eq!(found, sample(0).chain(sample(1)).collect::<Vec<f32>>());
+    }
+
+    #[test]
+    fn features_of_tokens_follow_each_other() {
+        let tokens = |first: f32, width: usize| {
+            let x = Tensor::arange(first, first + (2 * width) as f32, &Device::Cpu).unwrap();
+            x.reshape((1, 2, width)).unwrap()
+        };
+        let both = Concat {}
+            .run(&[&tokens(0.0, 1), &tokens(10.0, 2)], &[])
+            .unwrap();
+        let found: Vec<f32> = both.flatten_all().unwrap().to_vec1().unwrap();
+        assert_eq!(found, [0.0, 10.0, 11.0, 1.0, 12.0, 13.0]);
+        let [a, b] = [[2, 1], [2, 2]].map(Shape::from);
+        assert_eq!(Concat {}.shape(&[&a, &b]).unwrap(), [2, 3].into());
+        assert!(Concat {}.shape(&[&a, &Shape::from([2])]).is_err());
     }
 
     #[test]

@@ -24,7 +24,9 @@ mod pool_mixer;
 mod predictions;
 mod relocate;
 mod scale;
+mod shift;
 mod squeeze;
+mod timesteps;
 mod tokens;
 mod upsample;
 mod window_attention;
@@ -54,7 +56,9 @@ pub use pool_mixer::PoolMixer;
 pub use predictions::Predictions;
 pub use relocate::{Motion, Relocate};
 pub use scale::Scale;
+pub use shift::Shift;
 pub use squeeze::Squeeze;
+pub use timesteps::Timesteps;
 pub use tokens::{
     ClassToken, PatchTokens, PositionEmbedding, TakeToken, TokenMean, TokensToImage,
     TransposeTokens,
