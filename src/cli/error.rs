@@ -116,7 +116,7 @@ impl CliError {
 /// Models, weights and data that do not go together have not failed: they cannot be used.
 fn of_task(error: &TaskError) -> u8 {
     match error {
-        TaskError::NoDetector => exit::USAGE,
+        TaskError::NoDetector | TaskError::NoDiffusion | TaskError::Steps { .. } => exit::USAGE,
         TaskError::Data(_)
         | TaskError::Preprocess(_)
         | TaskError::Outputs { .. }

@@ -8,6 +8,7 @@
 mod classification;
 pub mod detection;
 mod exhibit;
+pub mod generation;
 mod images;
 
 pub use exhibit::{Exhibit, Mark, Picture};
@@ -181,6 +182,17 @@ pub enum TaskError {
     /// Boxes are asked of a network that gives none.
     #[error("the model has no boxes in its outputs, expected a detector")]
     NoDetector,
+    /// Drawing is asked of a network that does not see noise.
+    #[error("the model does not see noise in images, expected a diffusion model")]
+    NoDiffusion,
+    /// A sampler has too many steps.
+    #[error("{steps} sampling steps, expected at most the {most} that the network was trained for")]
+    Steps {
+        /// How many it has.
+        steps: usize,
+        /// How many time steps there are.
+        most: usize,
+    },
     /// A detector lacks an output.
     #[error("the network has no output `{name}` of {rows} rows, one an anchor")]
     Output {

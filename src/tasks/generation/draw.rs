@@ -1,0 +1,96 @@
+//! Drawing images with a network that sees noise.
+
+use super::noise::Noise;
+use super::path::Path;
+use super::samplers::Sampler;
+use super::schedule::Schedule;
+use crate::graph::Plan;
+use crate::progress::Progress;
+use crate::tasks::{Network, TaskError};
+use candle_core::{Result as CandleResult, Tensor};
+use std::ops::Range;
+
+/// Draws images. The one with a number is the same whatever is drawn beside it.
+#[derive(Debug)]
+pub struct Drawing<'a> {
+    path: Path<'a>,
+    noise: Noise,
+    plan: Plan,
+}
+
+/// Images on their way.
+#[derive(Debug)]
+pub struct Moment<'a> {
+    /// How many steps have been taken.
+    pub taken: usize,
+    /// The inputs of the network: images `[n, c, h, w]`, and the time step of each, `[n]`.
+    pub inputs: &'a [Tensor; 2],
+}
+
+impl<'a> Drawing<'a> {
+    /// Takes a network that sees noise, and the seed of what it starts from.
+    ///
+    /// # Errors
+    /// [`TaskError::NoDiffusion`] for a network that sees something else; [`TaskError::Steps`] where the sampler has more steps than
+    /// the network was trained for.
+    pub fn new(
+        network: Network<'_>,
+        sampler: &'a dyn Sampler,
+        seed: u64,
+    ) -> Result<Self, TaskError> {
+        let diffusion = network.head.diffusion().ok_or(TaskError::NoDiffusion)?;
+        let graph = network.graph;
+        let &[image, _] = graph.inputs() else {
+            return Err(TaskError::NoDiffusion);
+        };
+        let shape = graph.value(image).shape.exactly();
+        let plan = graph.plan(graph.inputs(), graph.outputs());
+        Ok(Self {
+            path: Path::new(sampler, Schedule::of(diffusion))?,
+            noise: Noise {
+                seed,
+                shape: shape.map_err(|_| TaskError::NoDiffusion)?,
+            },
+            plan: plan.expect("a network's outputs come of its inputs"),
+        })
+    }
+
+    /// Returns the shape of an image: channels, height and width.
+    pub fn shape(&self) -> [usize; 3] {
+        self.noise.shape
+    }
+
+    /// Returns the number of steps that each image takes.
+    pub fn steps(&self) -> usize {
+        self.path.steps.len()
+    }
+
+    /// Draws the images with these numbers, `[n, c, h, w]`, mostly between -1 and 1; `watch` sees what the network is given at each step.
+    ///
+    /// # Errors
+    /// [`TaskError`] where the network fails, or `progress` asks to stop.
+    pub fn images(
+        &self,
+        network: Network<'_>,
+        numbers: Range<usize>,
+        progress: &dyn Progress,
+        mut watch: impl FnMut(&Moment<'_>) -> CandleResult<()>,
+    ) -> Result<Tensor, TaskError> {
+        let (count, device) = (numbers.len(), network.device);
+        let noise = |step| self.noise.at(step, numbers.clone(), device);
+        let see = |taken, step: usize, image: &Tensor| {
+            progress.check()?;
+            let times = Tensor::full(step as f32, count, device)?;
+            let inputs = [image.clone(), times];
+            let inputs_now = Moment {
+                taken,
+                inputs: &inputs,
+            };
+            watch(&inputs_now)?;
+            let mut outputs = self.plan.run(network.graph, network.weights, &inputs)?;
+            progress.step("step");
+            Ok(outputs.swap_remove(0))
+        };
+        self.path.walk(noise(0)?, see, |taken| noise(taken + 1))
+    }
+}
