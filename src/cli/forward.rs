@@ -17,13 +17,14 @@ const AFTER_HELP: &str = "\
 Example:
   ptsbench forward --model resnet20 --weights resnet20.th --input x.safetensors --output y.safetensors";
 
-/// Runs a checkpoint on the tensor `input` of a file; the result is called `output`.
+/// Runs a checkpoint on the tensors of a file: `input`, and what else the network takes; the result is called `output`.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Forward {
     #[command(flatten)]
     subject: SubjectArgs,
-    /// A .safetensors file with the tensor `input`, [n, c, h, w], as the network takes it (already normalised)
+    /// A .safetensors file with the tensor `input`, [n, c, h, w], as the network takes it (already normalised); for diffusion models also
+    /// `timestep`, [n]
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
     /// The .safetensors file to write
@@ -35,14 +36,23 @@ impl Forward {
     pub(super) fn execute(&self) -> Result<(), CliError> {
         check_output(&self.output)?;
         let engine = self.subject.engine()?;
-        let input = self.read()?.to_device(engine.device())?;
-        let subject = self.load(&engine, &input)?;
+        let file = Checkpoint::read(&self.input).map_err(crate::weights::WeightsError::from)?;
+        let (batch, image) = self.images(&file)?;
+        let subject = self.load(&engine, image)?;
         let graph = &subject.model.graph;
-        let given: Vec<(ValueId, Tensor)> = graph
-            .inputs()
-            .iter()
-            .map(|id| (*id, input.clone()))
-            .collect();
+        let inputs = graph.inputs().iter();
+        let given = inputs.map(|id| {
+            let value = graph.value(*id);
+            let tensor = self.tensor(&file, &value.name)?;
+            let (name, shape) = (&value.name, tensor.dims());
+            let expected = [&[batch], value.shape.dims()].concat();
+            if shape != expected {
+                let why = format!("has a `{name}` of shape {shape:?}, expected {expected:?}");
+                return Err(self.bad(why));
+            }
+            Ok((*id, tensor.to_device(engine.device())?))
+        });
+        let given = given.collect::<Result<Vec<(ValueId, Tensor)>, CliError>>()?;
         let outputs = graph.run(&subject.weights, &given, graph.outputs())?;
         let names = output_names(&subject);
         let tensors = names.iter().map(String::as_str).zip(&outputs);
@@ -50,32 +60,36 @@ impl Forward {
         Ok(())
     }
 
-    fn read(&self) -> Result<Tensor, CliError> {
-        let file = Checkpoint::read(&self.input).map_err(crate::weights::WeightsError::from)?;
-        let input = file.tensors().get("input");
-        let input = input.ok_or_else(|| CliError::Input {
+    fn tensor(&self, file: &Checkpoint, name: &str) -> Result<Tensor, CliError> {
+        let tensor = file.tensors().get(name);
+        let tensor = tensor.ok_or_else(|| self.bad(format!("has no tensor `{name}`")))?;
+        Ok(tensor.to_dtype(DType::F32)?)
+    }
+
+    /// Returns how many images there are, and their shape.
+    fn images(&self, file: &Checkpoint) -> Result<(usize, [usize; 3]), CliError> {
+        let input = self.tensor(file, "input")?;
+        let [n, c, h, w] = input.dims()[..] else {
+            let shape = input.dims();
+            let why = format!("has an `input` of shape {shape:?}, expected [n, c, h, w]");
+            return Err(self.bad(why));
+        };
+        Ok((n, [c, h, w]))
+    }
+
+    fn bad(&self, why: String) -> CliError {
+        CliError::Input {
             path: self.input.clone(),
-            why: "has no tensor `input`".to_owned(),
-        })?;
-        if input.rank() != 4 {
-            return Err(CliError::Input {
-                path: self.input.clone(),
-                why: format!(
-                    "has an `input` of shape {:?}, expected [n, c, h, w]",
-                    input.dims()
-                ),
-            });
+            why,
         }
-        Ok(input.to_dtype(DType::F32)?)
     }
 
     /// Loads the model for images of the size of the input.
     fn load(
         &self,
         engine: &crate::pipeline::Engine,
-        input: &Tensor,
+        [channels, height, _]: [usize; 3],
     ) -> Result<std::sync::Arc<Subject>, CliError> {
-        let (_, channels, height, _) = input.dims4()?;
         let mut spec: Spec = self.subject.model.clone();
         for (key, value) in [("in_chans", channels), ("img_size", height)] {
             spec.params.entry(key).or_insert_with(|| Value::from(value));

@@ -14,6 +14,7 @@ mod models;
 mod output;
 mod report;
 mod run;
+mod sample;
 mod sparsify;
 mod subject;
 
@@ -66,6 +67,8 @@ enum Command {
     Eval(eval::Eval),
     /// Find things in pictures of your own
     Detect(detect::Detect),
+    /// Draw pictures from noise
+    Sample(sample::Sample),
     /// Prune and reconstruct a checkpoint of your own
     Sparsify(sparsify::Sparsify),
     /// Render the leaderboard from stored records
@@ -102,6 +105,7 @@ impl Cli {
             Command::Forward(command) => command.execute(),
             Command::Eval(command) => command.execute(),
             Command::Detect(command) => command.execute(),
+            Command::Sample(command) => command.execute(),
             Command::Sparsify(command) => command.execute(),
             Command::Report(command) => command.execute(),
             Command::Compare(command) => command.execute(),

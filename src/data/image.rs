@@ -8,6 +8,9 @@ use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use std::path::Path;
 
+/// Pixels between the images of a grid.
+const GAP: usize = 2;
+
 /// An image as stored: one byte a value, in the order `[c, h, w]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
@@ -119,6 +122,33 @@ impl Image {
         })
     }
 
+    /// Returns images of one shape side by side, row by row with `columns` in each, white between them.
+    ///
+    /// # Panics
+    /// If there are none, or no columns.
+    #[must_use]
+    pub fn grid(images: &[Self], columns: usize) -> Self {
+        let [channels, height, width] = images[0].shape;
+        let lines = |count: usize, side: usize| count * (side + GAP) + GAP;
+        let rows = images.len().div_ceil(columns);
+        let columns = columns.min(images.len());
+        let shape = [channels, lines(rows, height), lines(columns, width)];
+        // The number of a tile, and the pixel within it.
+        let place = |at: usize, side: usize| {
+            let inner = at.checked_sub(GAP)?;
+            let pixel = inner % (side + GAP);
+            (pixel < side).then_some((inner / (side + GAP), pixel))
+        };
+        Self::from_fn(shape, |c, y, x| {
+            let places = place(y, height).zip(place(x, width));
+            let value = places.and_then(|((row, y), (column, x))| {
+                let image = images.get(row * columns + column)?;
+                image.value(c, y, x)
+            });
+            value.unwrap_or(u8::MAX)
+        })
+    }
+
     /// Returns the shape, `[c, h, w]`.
     pub fn shape(&self) -> [usize; 3] {
         self.shape
@@ -145,6 +175,24 @@ impl Image {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn images_stand_in_a_grid() {
+        let images = [10, 20, 30].map(|level| Image::from_fn([1, 1, 3], |_, _, _| level));
+        let grid = Image::grid(&images, 2);
+        assert_eq!(grid.shape(), [1, 8, 12]);
+        let white = [255; 12];
+        let row = |left: u8, right: u8| {
+            [&[255; 2][..], &[left; 3], &[255; 2], &[right; 3], &[255; 2]].concat()
+        };
+        let rows: Vec<&[u8]> = grid.pixels().chunks(12).collect();
+        assert_eq!(rows[2], row(10, 20));
+        assert_eq!(rows[5], row(30, 255));
+        for at in [0, 1, 3, 4, 6, 7] {
+            assert_eq!(rows[at], white, "row {at}");
+        }
+        assert_eq!(Image::grid(&images[..1], 8).shape(), [1, 5, 7]);
+    }
 
     #[test]
     fn values_lie_where_they_were_put() {

@@ -2,7 +2,7 @@
 
 use super::{Geometry, Image, Placement, PreprocessError};
 use crate::models::ChannelOrder;
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// How a checkpoint wants its images: `(pixel / 255 - mean) / std` for each channel, in a stated order.
@@ -72,6 +72,30 @@ impl Preprocess {
         Ok(Tensor::from_vec(values, (images.len(), c, h, w), device)?)
     }
 
+    /// Returns the images that [`Self::apply`] would make this tensor of `[n, c, h, w]`; what no pixel can be becomes the nearest one.
+    ///
+    /// # Errors
+    /// As in [`Self::apply`]; a tensor that is no batch of images.
+    pub fn images(&self, tensor: &Tensor) -> Result<Vec<Image>, PreprocessError> {
+        let (_, c, h, w) = tensor.dims4()?;
+        self.check(c)?;
+        let plane = |channel: usize| match self.channels {
+            ChannelOrder::Rgb => channel,
+            ChannelOrder::Bgr => c - 1 - channel,
+        };
+        let rows = tensor.to_dtype(DType::F32)?.flatten_from(1)?;
+        let rows: Vec<Vec<f32>> = rows.to_vec2()?;
+        let image = |values: &Vec<f32>| {
+            Image::from_fn([c, h, w], |channel, y, x| {
+                let value = values[(plane(channel) * h + y) * w + x];
+                let pixel = value * self.std[channel] + self.mean[channel];
+                // Casts saturate, and take NaN for black.
+                (255.0 * pixel).round() as u8
+            })
+        };
+        Ok(rows.iter().map(image).collect())
+    }
+
     fn check(&self, channels: usize) -> Result<(), PreprocessError> {
         if self.mean.len() != channels || self.std.len() != channels {
             return Err(PreprocessError::Channels {
@@ -125,6 +149,23 @@ mod tests {
         let tensor = preprocess.apply(&[image], &Device::Cpu).unwrap();
         let values: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
         assert_eq!(values, [-2.0, 0.1, 1.0]);
+    }
+
+    #[test]
+    fn images_come_back() {
+        let image = Image::from_fn([3, 16, 16], |c, y, x| (16 * y + x + 7 * c) as u8);
+        for channels in [ChannelOrder::Rgb, ChannelOrder::Bgr] {
+            let preprocess = Preprocess {
+                channels,
+                ..preprocess(&[0.5, 0.1, 0.3], &[0.5, 0.2, 1.0])
+            };
+            let images = [image.clone(), image.clone()];
+            let tensor = preprocess.apply(&images, &Device::Cpu).unwrap();
+            assert_eq!(preprocess.images(&tensor).unwrap(), images);
+        }
+        let beyond = Tensor::new(&[[[[-9f32, 9.0, f32::NAN]]]], &Device::Cpu).unwrap();
+        let found = preprocess(&[0.5], &[0.5]).images(&beyond).unwrap();
+        assert_eq!(found[0].pixels(), [0, 255, 0]);
     }
 
     #[test]

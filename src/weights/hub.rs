@@ -7,11 +7,12 @@ use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
 use std::path::PathBuf;
 
 /// What repositories call their checkpoint, in the order in which they are preferred.
-const NAMES: [&str; 4] = [
+const NAMES: [&str; 5] = [
     "model.safetensors",
     "diffusion_pytorch_model.safetensors",
     "model.safetensors.index.json",
     "pytorch_model.bin",
+    "diffusion_pytorch_model.bin",
 ];
 
 /// What says how a checkpoint expects images.

@@ -5,6 +5,7 @@
 )]
 
 mod detect;
+mod sample;
 
 use assert_cmd::Command;
 use serde_json::Value;

@@ -94,3 +94,60 @@ impl<'a> Drawing<'a> {
         self.path.walk(noise(0)?, see, |taken| noise(taken + 1))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Weights;
+    use crate::models::{self, Model};
+    use crate::tasks::generation::SAMPLERS;
+    use candle_core::Device;
+    use rayon::ThreadPoolBuilder;
+
+    fn model() -> (Model, Weights) {
+        let model = models::build(&"ddpm_micro_28(img_size=12)".parse().unwrap()).unwrap();
+        let params = model.graph.params().enumerate();
+        let tensors = params.map(|(seed, (_, param))| {
+            let value = |i: usize| ((i * 2_654_435_761 + seed * 40_503) % 1013) as f32 / 5e3 - 0.1;
+            let values: Vec<f32> = (0..param.shape.iter().product()).map(value).collect();
+            Tensor::from_vec(values, param.shape.as_slice(), &Device::Cpu).unwrap()
+        });
+        let weights = Weights::new(&model.graph, tensors.collect()).unwrap();
+        (model, weights)
+    }
+
+    #[test]
+    fn images_are_the_same_to_the_bit_in_any_batch_and_with_any_threads() {
+        let (model, weights) = model();
+        let network = Network {
+            graph: &model.graph,
+            head: &model.head,
+            weights: &weights,
+            device: &Device::Cpu,
+        };
+        let sampler = SAMPLERS.build(&"ddim(steps=4,eta=0.5)".parse().unwrap());
+        let sampler = sampler.unwrap();
+        let drawing = Drawing::new(network, sampler.as_ref(), 7).unwrap();
+        let mut seen = Vec::new();
+        let mut draw = |threads: usize, numbers: Range<usize>| {
+            let pool = ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            let watch = |moment: &Moment<'_>| {
+                seen.push((moment.taken, moment.inputs[1].to_vec1::<f32>()?));
+                Ok(())
+            };
+            let images = pool.install(|| drawing.images(network, numbers, &(), watch));
+            let images = images.unwrap().flatten_all().unwrap();
+            images.to_vec1::<f32>().unwrap()
+        };
+        let all = draw(1, 0..5);
+        let parts = [draw(2, 0..2), draw(1, 2..3), draw(3, 3..5)].concat();
+        assert_eq!(all, parts);
+        assert!(all.iter().all(|value| value.is_finite()));
+        let moments: Vec<_> = seen.iter().take(4).cloned().collect();
+        let expected = [750f32, 500.0, 250.0, 0.0].map(|step| vec![step; 5]);
+        assert!(moments.iter().cloned().eq(expected.into_iter().enumerate()));
+    }
+}

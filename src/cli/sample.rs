@@ -1,0 +1,108 @@
+//! `ptsbench sample`.
+
+use super::CliError;
+use super::output::check_output;
+use super::subject::{SubjectArgs, positive};
+use crate::atomic;
+use crate::data::Image;
+use crate::harness::{Console, listen};
+use crate::progress::Progress;
+use crate::registry::Spec;
+use crate::tasks::TaskError;
+use crate::tasks::generation::{Drawing, SAMPLERS};
+use clap::Args;
+use serde_json::Value;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+const AFTER_HELP: &str = "\
+The same seed gives the same pictures, however many are drawn and with any number of threads. A sparse checkpoint and the dense one it \
+was made of start from the same noise.
+
+Examples:
+  ptsbench sample --model ddpm_cifar10_32 --weights hf:google/ddpm-cifar10-32 --count 64 --output grid.png
+  ptsbench sample --model ddpm_cifar10_32 --weights sparse.safetensors --sampler ddpm --steps 250 --images drawn --output grid.png";
+
+/// Draws pictures from noise with a diffusion model, and writes them as one.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Sample {
+    #[command(flatten)]
+    subject: SubjectArgs,
+    /// How many pictures
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = positive)]
+    count: usize,
+    /// The way from noise to picture: `ddim` or `ddpm`; `ddim(eta=1)` adds as much fresh noise as DDPM
+    #[arg(long, default_value = "ddim")]
+    sampler: Spec,
+    /// The steps on the way [default: 50 of ddim, 1000 of ddpm]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    steps: Option<usize>,
+    /// The seed of the noise
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Pictures drawn at once: more are faster and take more memory
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = positive)]
+    batch_size: usize,
+    /// A folder for each picture as a PNG of its own
+    #[arg(long, value_name = "DIR")]
+    images: Option<PathBuf>,
+    /// The PNG to write, all pictures in a grid
+    #[arg(long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+impl Sample {
+    pub(super) fn execute(&self) -> Result<(), CliError> {
+        check_output(&self.output)?;
+        if let Some(folder) = &self.images {
+            fs::create_dir_all(folder).map_err(|source| unwritable(folder, "--images", source))?;
+        }
+        let mut spec = self.sampler.clone();
+        if let Some(steps) = self.steps {
+            spec.params.insert("steps".to_owned(), Value::from(steps));
+        }
+        let sampler = SAMPLERS.build(&spec)?;
+        let engine = self.subject.engine()?;
+        let subject = self.subject.load(&engine, None)?;
+        let network = engine.network(&subject, &subject.folded);
+        let drawing = Drawing::new(network, sampler.as_ref(), self.seed)?;
+        listen()?;
+        let watcher = Console::new().watch("sample");
+        let progress: &dyn Progress = &watcher;
+        let batches = self.count.div_ceil(self.batch_size);
+        progress.stage("sample", batches * drawing.steps());
+        let mut pictures = Vec::with_capacity(self.count);
+        for first in (0..self.count).step_by(self.batch_size) {
+            let numbers = first..self.count.min(first + self.batch_size);
+            let images = drawing.images(network, numbers, progress, |_| Ok(()))?;
+            let images = subject.preprocess.images(&images);
+            pictures.extend(images.map_err(TaskError::from)?);
+        }
+        drop(watcher);
+        self.write(&pictures)
+    }
+
+    fn write(&self, pictures: &[Image]) -> Result<(), CliError> {
+        if let Some(folder) = &self.images {
+            for (number, picture) in pictures.iter().enumerate() {
+                let path = folder.join(format!("{number:05}.png"));
+                atomic::write(&path, &picture.to_png())
+                    .map_err(|source| unwritable(folder, "--images", source))?;
+            }
+        }
+        let columns = (pictures.len() as f64).sqrt().ceil() as usize;
+        let grid = Image::grid(pictures, columns);
+        atomic::write(&self.output, &grid.to_png())
+            .map_err(|source| unwritable(&self.output, "--output", source))
+    }
+}
+
+fn unwritable(path: &Path, option: &'static str, source: io::Error) -> CliError {
+    CliError::Folder {
+        path: path.to_owned(),
+        option,
+        source,
+    }
+}
