@@ -6,12 +6,14 @@
 mod coco;
 mod curve;
 mod detections;
+mod gaussian;
 mod ranking;
 mod scores;
 mod topk;
 mod voc;
 
 pub use detections::{Detection, Detections, Scene};
+pub use gaussian::{Moments, Statistics, StatisticsError};
 pub use scores::{ClassScores, ScoresError};
 
 use crate::registry::{Named, Registry};

@@ -134,6 +134,7 @@ fn transition(
         kernel: 2,
         stride: 2,
         padding: 0,
+        count_include_pad: true,
     };
     builder.add(&part("pool"), pool, &[x])
 }

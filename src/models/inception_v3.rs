@@ -2,6 +2,10 @@
 //!
 //! Names and parameter names are torchvision's. Its published checkpoint also holds an auxiliary head, `AuxLogits.*`, which serves training
 //! alone and is left out; its input has the mean and standard deviation 0.5 (`transform_input`), which is preprocessing.
+//!
+//! `fid_inception_v3` is the network of the Frechet inception distance (Heusel et al. 2017) as pytorch-fid has it, with the same names: it was
+//! converted from another framework, whose means leave out what lies beyond the border, and takes the largest pixel where the last module
+//! should take a mean. It tells 1,008 classes apart.
 
 use super::parts::{basic_conv, classified};
 use super::{Architecture, Card, Table, Variant};
@@ -16,23 +20,44 @@ pub(super) struct InceptionV3 {
     in_chans: usize,
     num_classes: usize,
     img_size: usize,
+    /// Whether pools are those of the Frechet inception distance.
+    fid: bool,
 }
 
 pub(super) static FAMILY: Table<InceptionV3> = Table {
     name: "inception-v3",
     summary: "Inception v3 (Szegedy et al. 2016), names of torchvision",
     task: "classification",
-    variants: &[Variant::new(
-        "inception_v3",
-        InceptionV3 {
-            in_chans: 3,
-            num_classes: 1000,
-            img_size: 299,
-        },
-        Card::torchvision("inception_v3_google-0cc3c7bd")
-            .sized(342, 299)
-            .inception(),
-    )],
+    variants: &[
+        Variant::new(
+            "inception_v3",
+            InceptionV3 {
+                in_chans: 3,
+                num_classes: 1000,
+                img_size: 299,
+                fid: false,
+            },
+            Card::torchvision("inception_v3_google-0cc3c7bd")
+                .sized(342, 299)
+                .inception(),
+        ),
+        Variant::new(
+            "fid_inception_v3",
+            InceptionV3 {
+                in_chans: 3,
+                num_classes: 1008,
+                img_size: 299,
+                fid: true,
+            },
+            Card::UNPUBLISHED
+                .at(
+                    "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
+                    "Apache-2.0",
+                )
+                .stretched(299)
+                .inception(),
+        ),
+    ],
 };
 
 impl Architecture for InceptionV3 {
@@ -45,7 +70,7 @@ impl Architecture for InceptionV3 {
         let input = builder.input("input", [self.in_chans, self.img_size, self.img_size])?;
         let mut x = stem(&mut builder, input)?;
         for (name, pooled) in [("Mixed_5b", 32), ("Mixed_5c", 64), ("Mixed_5d", 64)] {
-            x = Module::new(&mut builder, name, x).five(pooled)?;
+            x = Module::new(&mut builder, name, x).five(pooled, self.mean())?;
         }
         x = Module::new(&mut builder, "Mixed_6a", x).reduce_to_seventeen()?;
         for (name, width) in [
@@ -54,13 +79,30 @@ impl Architecture for InceptionV3 {
             ("Mixed_6d", 160),
             ("Mixed_6e", 192),
         ] {
-            x = Module::new(&mut builder, name, x).seven(width)?;
+            x = Module::new(&mut builder, name, x).seven(width, self.mean())?;
         }
         x = Module::new(&mut builder, "Mixed_7a", x).reduce_to_eight()?;
-        for name in ["Mixed_7b", "Mixed_7c"] {
-            x = Module::new(&mut builder, name, x).spread()?;
-        }
+        x = Module::new(&mut builder, "Mixed_7b", x).spread(self.mean())?;
+        let last = if self.fid {
+            MaxPool2d::new(3, 1).padding(1).into()
+        } else {
+            self.mean()
+        };
+        x = Module::new(&mut builder, "Mixed_7c", x).spread(last)?;
         classified(builder, "fc", self.num_classes, x)
+    }
+}
+
+impl InceptionV3 {
+    /// The mean over the neighbours of each pixel.
+    fn mean(&self) -> Op {
+        AvgPool2d {
+            kernel: 3,
+            stride: 1,
+            padding: 1,
+            count_include_pad: !self.fid,
+        }
+        .into()
     }
 }
 
@@ -139,13 +181,8 @@ impl<'a> Module<'a> {
         self.builder.add(&self.part(suffix), op, inputs)
     }
 
-    /// Adds the branch of a mean over neighbours and a layer.
-    fn averaged(&mut self, width: usize) -> Result<ValueId, BuildError> {
-        let pool = AvgPool2d {
-            kernel: 3,
-            stride: 1,
-            padding: 1,
-        };
+    /// Adds the branch that looks at neighbours by `pool`, and has a layer.
+    fn smoothed(&mut self, width: usize, pool: Op) -> Result<ValueId, BuildError> {
         let x = self.other("avg_pool", pool, &[self.input])?;
         self.branch(&[("branch_pool", width, [1, 1])], x)
     }
@@ -166,7 +203,7 @@ impl<'a> Module<'a> {
     }
 
     /// Adds a module at 35 pixels (Figure 5).
-    fn five(mut self, pooled: usize) -> Result<ValueId, BuildError> {
+    fn five(mut self, pooled: usize, pool: Op) -> Result<ValueId, BuildError> {
         let x = self.input;
         let one = self.branch(&[("branch1x1", 64, [1, 1])], x)?;
         let five = [("branch5x5_1", 48, [1, 1]), ("branch5x5_2", 64, [5, 5])];
@@ -177,7 +214,7 @@ impl<'a> Module<'a> {
             ("branch3x3dbl_3", 96, [3, 3]),
         ];
         let three = self.branch(&three, x)?;
-        let pooled = self.averaged(pooled)?;
+        let pooled = self.smoothed(pooled, pool)?;
         self.other("concat", Concat {}, &[one, five, three, pooled])
     }
 
@@ -195,7 +232,7 @@ impl<'a> Module<'a> {
     }
 
     /// Adds a module at 17 pixels, with factorised kernels (Figure 6).
-    fn seven(mut self, width: usize) -> Result<ValueId, BuildError> {
+    fn seven(mut self, width: usize, pool: Op) -> Result<ValueId, BuildError> {
         let x = self.input;
         let one = self.branch(&[("branch1x1", 192, [1, 1])], x)?;
         let seven = [
@@ -212,7 +249,7 @@ impl<'a> Module<'a> {
             ("branch7x7dbl_5", 192, [1, 7]),
         ];
         let double = self.branch(&double, x)?;
-        let pooled = self.averaged(192)?;
+        let pooled = self.smoothed(192, pool)?;
         self.other("concat", Concat {}, &[one, seven, double, pooled])
     }
 
@@ -232,7 +269,7 @@ impl<'a> Module<'a> {
     }
 
     /// Adds a module at 8 pixels, whose 3x3 layers end side by side (Figure 7).
-    fn spread(mut self) -> Result<ValueId, BuildError> {
+    fn spread(mut self, pool: Op) -> Result<ValueId, BuildError> {
         let x = self.input;
         let one = self.branch(&[("branch1x1", 320, [1, 1])], x)?;
         let three = self.branch(&[("branch3x3_1", 384, [1, 1])], x)?;
@@ -243,7 +280,7 @@ impl<'a> Module<'a> {
         ];
         let double = self.branch(&double, x)?;
         let double = self.split(["branch3x3dbl_3a", "branch3x3dbl_3b"], double)?;
-        let pooled = self.averaged(192)?;
+        let pooled = self.smoothed(192, pool)?;
         let branches = [one, three[0], three[1], double[0], double[1], pooled];
         self.other("concat", Concat {}, &branches)
     }

@@ -37,8 +37,8 @@ the end, which reach into every level.
 U-Nets take a time step for each image besides, ``timesteps``. Of the noise they tell, rows of pixels
 are given in the same way, those of all channels one after the other.
 
-Networks come from torchvision (0.14), from timm (0.9.16), from diffusers (0.21), or, where none has
-them, from the module beside the embedded checkpoints and from ``detectors.py``. ``source`` says which. A name after
+Networks come from torchvision (0.14), from timm (0.9.16), from diffusers (0.21), from pytorch-fid (0.3),
+or, where none has them, from the module beside the embedded checkpoints and from ``detectors.py``. ``source`` says which. A name after
 a colon makes it a test of names: the other publisher's network of that name, whose parameters are
 called otherwise and may be laid out otherwise, is the same function.
 
@@ -115,6 +115,7 @@ FAMILIES: Dict[str, List[Case]] = {
     "inception-v3": [
         # The smallest size at which the last stage has more than one pixel.
         Case("inception_v3", "torchvision", size=107, batch=1),
+        Case("fid_inception_v3", "pytorch-fid", size=107, classes=1008, batch=1),
     ],
     "resnet-cifar": [
         Case("resnet20", "checkpoints", 1, 28),
@@ -308,10 +309,12 @@ def letterbox(side: int) -> Dict[str, int]:
     return {"min": side, "max": side, "side": side, "fill": 114}
 
 
-# The same of detectors: how squares are made of images, mean and standard deviation.
+# The same of detectors, and of what else makes squares of whole images: how, mean and standard deviation.
 DETECTION: Dict[str, Tuple[Dict[str, int], Tuple[float, ...], Tuple[float, ...]]] = {
     # The metadata of the embedded checkpoint.
     "ssd_resnet": ({"side": 64}, (0.286,), (0.353,)),
+    # pytorch-fid interpolates to 299 pixels and scales to [-1, 1].
+    "fid_inception_v3": ({"side": 299}, (0.5,) * 3, (0.5,) * 3),
     # pytorch-ssd's.
     "ssd300_mobilenet": ({"side": 300}, (127 / 255,) * 3, (128 / 255,) * 3),
     "ssdlite300": ({"side": 300}, (127 / 255,) * 3, (128 / 255,) * 3),
@@ -378,6 +381,14 @@ def network(case: Case) -> nn.Module:
         return build(name, case.channels, case.classes)
     if source == "detectors":
         return DETECTORS[name](case.channels, case.classes)
+    if source == "pytorch-fid":
+        from pytorch_fid import inception
+
+        # Without its checkpoint, which would be downloaded.
+        with mock.patch.object(inception, "load_state_dict_from_url"), mock.patch.object(
+            torch.nn.Module, "load_state_dict"
+        ):
+            return inception.fid_inception_v3()
     if source == "diffusers":
         model = unet(case.model, case.channels, case.size)
         if name != case.model:

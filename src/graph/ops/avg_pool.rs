@@ -6,7 +6,7 @@ use crate::graph::{OpError, Operator, Shape};
 use candle_core::{Result, Tensor};
 use serde::Serialize;
 
-/// The mean of each window of `[n, c, h, w]`, as PyTorch's `AvgPool2d`: the zeros at borders count.
+/// The mean of each window of `[n, c, h, w]`, as PyTorch's `AvgPool2d`.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct AvgPool2d {
     /// The side of the window.
@@ -15,9 +15,19 @@ pub struct AvgPool2d {
     pub stride: usize,
     /// The zeros added at each border; at most half of the window.
     pub padding: usize,
+    /// Whether those zeros count; otherwise windows at borders are smaller.
+    pub count_include_pad: bool,
 }
 
 impl AvgPool2d {
+    /// Returns the sums of all windows, each pixel multiplied by `factor`.
+    fn sums(&self, x: &Tensor, factor: f32) -> Result<Tensor> {
+        let channels = x.dim(1)?;
+        let shape = (channels, 1, self.kernel, self.kernel);
+        let weight = Tensor::full(factor, shape, x.device())?.to_dtype(x.dtype())?;
+        self.convolution(channels).run(&[x], &[&weight])
+    }
+
     /// Returns the depthwise convolution with equal weights that this is.
     fn convolution(&self, channels: usize) -> Conv2d {
         Conv2d::same(channels, channels, self.kernel)
@@ -35,11 +45,13 @@ impl Operator for AvgPool2d {
     }
 
     fn run(&self, inputs: &[&Tensor], _params: &[&Tensor]) -> Result<Tensor> {
-        let (x, k) = (inputs[0], self.kernel);
-        let channels = x.dim(1)?;
-        let weight = Tensor::full(1f32 / (k * k) as f32, (channels, 1, k, k), x.device())?;
-        let weight = weight.to_dtype(x.dtype())?;
-        self.convolution(channels).run(inputs, &[&weight])
+        let x = inputs[0];
+        if self.count_include_pad {
+            return self.sums(x, 1.0 / (self.kernel * self.kernel) as f32);
+        }
+        let (_, _, h, w) = x.dims4()?;
+        let counts = self.sums(&Tensor::ones((1, 1, h, w), x.dtype(), x.device())?, 1.0)?;
+        self.sums(x, 1.0)?.broadcast_mul(&counts.recip()?)
     }
 }
 
@@ -140,12 +152,15 @@ mod tests {
     }
 
     #[test]
-    fn zeros_at_borders_count() {
-        for (kernel, stride, padding) in [(2, 2, 0), (3, 1, 1), (3, 2, 1), (5, 3, 2)] {
+    fn zeros_at_borders_count_or_not() {
+        let sizes = [(2, 2, 0), (3, 1, 1), (3, 2, 1), (5, 3, 2)];
+        let all = sizes.iter().flat_map(|size| [(size, true), (size, false)]);
+        for (&(kernel, stride, padding), count_include_pad) in all {
             let pool = AvgPool2d {
                 kernel,
                 stride,
                 padding,
+                count_include_pad,
             };
             let windows = |side: usize| -> Vec<_> {
                 let starts = (0..=side + 2 * padding - kernel).step_by(stride);
@@ -153,7 +168,8 @@ mod tests {
                 starts.map(|s| cut(s)..cut(s + kernel)).collect()
             };
             let (h, w) = (windows(7), windows(6));
-            assert_means(&pool, &image([7, 6]), [&h, &w], Some(kernel * kernel));
+            let size = count_include_pad.then_some(kernel * kernel);
+            assert_means(&pool, &image([7, 6]), [&h, &w], size);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The token mixer of PoolFormer (Yu et al. 2022, eq. 4).
 
-use super::Conv2d;
+use super::AvgPool2d;
 use crate::graph::op::{expect_size, only};
 use crate::graph::{OpError, Operator, Shape};
 use candle_core::{Result, Tensor};
@@ -14,17 +14,6 @@ pub struct PoolMixer {
     pub pool_size: usize,
 }
 
-impl PoolMixer {
-    /// Sums the pixels of each window.
-    fn sums(self, x: &Tensor) -> Result<Tensor> {
-        let channels = x.dim(1)?;
-        let conv = Conv2d::same(channels, channels, self.pool_size).groups(channels);
-        let shape = (channels, 1, self.pool_size, self.pool_size);
-        let ones = Tensor::ones(shape, x.dtype(), x.device())?;
-        conv.run(&[x], &[&ones])
-    }
-}
-
 impl Operator for PoolMixer {
     fn shape(&self, inputs: &[&Shape]) -> std::result::Result<Shape, OpError> {
         only(inputs)?.exactly::<3>()?;
@@ -33,10 +22,13 @@ impl Operator for PoolMixer {
     }
 
     fn run(&self, inputs: &[&Tensor], _params: &[&Tensor]) -> Result<Tensor> {
-        let x = inputs[0];
-        let (_, _, h, w) = x.dims4()?;
-        let counts = self.sums(&Tensor::ones((1, 1, h, w), x.dtype(), x.device())?)?;
-        self.sums(x)?.broadcast_mul(&counts.recip()?)? - x
+        let pool = AvgPool2d {
+            kernel: self.pool_size,
+            stride: 1,
+            padding: self.pool_size / 2,
+            count_include_pad: false,
+        };
+        pool.run(inputs, &[])? - inputs[0]
     }
 }
 
