@@ -4,6 +4,7 @@ use crate::case::{CaseError, Stage};
 use crate::exit;
 use crate::graph::{PlanError, RunError};
 use crate::harness::PublishError;
+use crate::metrics::StatisticsError;
 use crate::models::ModelError;
 use crate::record::StoreError;
 use crate::registry::{SpecError, UnknownName};
@@ -42,6 +43,9 @@ pub enum CliError {
     /// The leaderboard.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// Statistics of pictures.
+    #[error(transparent)]
+    Statistics(#[from] StatisticsError),
     /// An evaluation.
     #[error(transparent)]
     Task(#[from] TaskError),
@@ -116,7 +120,10 @@ impl CliError {
 /// Models, weights and data that do not go together have not failed: they cannot be used.
 fn of_task(error: &TaskError) -> u8 {
     match error {
-        TaskError::NoDetector | TaskError::NoDiffusion | TaskError::Steps { .. } => exit::USAGE,
+        TaskError::NoDetector
+        | TaskError::NoDiffusion
+        | TaskError::NoFeatures
+        | TaskError::Steps { .. } => exit::USAGE,
         TaskError::Data(_)
         | TaskError::Preprocess(_)
         | TaskError::Outputs { .. }

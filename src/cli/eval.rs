@@ -93,7 +93,7 @@ impl Eval {
 }
 
 /// Names the images that were left out on stderr.
-fn report(skipped: &[String]) {
+pub(super) fn report(skipped: &[String]) {
     for message in skipped.iter().take(NAMED) {
         eprintln!("left out: {message}");
     }

@@ -7,6 +7,7 @@ mod detect;
 mod draw;
 mod error;
 mod eval;
+mod fid;
 mod forward;
 mod help;
 mod list;
@@ -69,6 +70,8 @@ enum Command {
     Detect(detect::Detect),
     /// Draw pictures from noise
     Sample(sample::Sample),
+    /// Tell how far sets of pictures are apart
+    Fid(fid::Fid),
     /// Prune and reconstruct a checkpoint of your own
     Sparsify(sparsify::Sparsify),
     /// Render the leaderboard from stored records
@@ -106,6 +109,7 @@ impl Cli {
             Command::Eval(command) => command.execute(),
             Command::Detect(command) => command.execute(),
             Command::Sample(command) => command.execute(),
+            Command::Fid(command) => command.execute(),
             Command::Sparsify(command) => command.execute(),
             Command::Report(command) => command.execute(),
             Command::Compare(command) => command.execute(),

@@ -76,6 +76,17 @@ impl Image {
         Self::from_vec([1, height, width], pixels)
     }
 
+    /// Returns the image with one channel or three: colours as their luminance, grey as equal colours; anything else as it is.
+    #[must_use]
+    pub fn with_channels(&self, channels: usize) -> Self {
+        let [found, height, width] = self.shape;
+        match (found, channels) {
+            (3, 1) => self.to_grey(),
+            (1, 3) => Self::from_vec([3, height, width], self.pixels.repeat(3)),
+            _ => self.clone(),
+        }
+    }
+
     /// Returns the image in another height and width.
     #[must_use]
     pub fn resized(&self, [height, width]: [usize; 2]) -> Self {
@@ -175,6 +186,16 @@ impl Image {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn grey_has_equal_colours() {
+        let grey = Image::from_fn([1, 2, 2], |_, y, x| (2 * y + x) as u8);
+        let colours = grey.with_channels(3);
+        assert_eq!(colours.shape(), [3, 2, 2]);
+        assert_eq!(colours.pixels(), [0, 1, 2, 3].repeat(3));
+        assert_eq!(colours.with_channels(1), grey);
+        assert_eq!(grey.with_channels(1), grey);
+    }
 
     #[test]
     fn images_stand_in_a_grid() {

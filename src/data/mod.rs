@@ -41,6 +41,7 @@ pub use canvas::{Canvas, Placed, canvases};
 pub use dataset::{Dataset, Labels, Split};
 pub use error::{DataError, ImageError, PreprocessError};
 pub use fault::{AnnotationError, AnnotationErrorKind, Place};
+pub use files::image_files;
 pub use geometry::{Crop, Geometry, Letterbox, Placement, Stretch};
 pub use idx::Idx;
 pub use image::Image;

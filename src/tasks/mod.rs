@@ -185,6 +185,9 @@ pub enum TaskError {
     /// Drawing is asked of a network that does not see noise.
     #[error("the model does not see noise in images, expected a diffusion model")]
     NoDiffusion,
+    /// Features are asked of a network that gives none.
+    #[error("the model does not end in a layer on one vector an image, expected a classifier")]
+    NoFeatures,
     /// A sampler has too many steps.
     #[error("{steps} sampling steps, expected at most the {most} that the network was trained for")]
     Steps {

@@ -5,6 +5,7 @@
 )]
 
 mod detect;
+mod fid;
 mod sample;
 
 use assert_cmd::Command;

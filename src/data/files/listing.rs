@@ -71,6 +71,15 @@ impl FileList {
     }
 }
 
+/// Returns the paths of all images in a folder and the folders in it, sorted.
+///
+/// # Errors
+/// [`DataError::Read`] for a folder that cannot be read.
+pub fn image_files(root: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let files = images(root)?.into_iter();
+    Ok(files.map(|file| root.join(file)).collect())
+}
+
 /// Returns the paths of all images below `root`, sorted.
 pub(in crate::data) fn images(root: &Path) -> Result<Vec<PathBuf>, DataError> {
     let mut found = Vec::new();

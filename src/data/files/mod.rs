@@ -10,6 +10,7 @@ pub(super) mod testing;
 pub(super) use boxed::{BoxedFiles, Parts, Thing, Truth};
 pub(super) use decode::{decode, size};
 pub(super) use format::FolderFormat;
+pub use listing::image_files;
 pub(super) use listing::{EXTENSIONS, FileList, images, is_hidden};
 
 use super::DataError;
