@@ -36,6 +36,7 @@ pub mod progress;
 pub mod reconstruct;
 pub mod record;
 pub mod registry;
+mod shared;
 pub mod suite;
 pub mod tasks;
 pub mod weights;

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 /// A module imports only from those before it.
-const ORDER: [&str; 27] = [
+const ORDER: [&str; 28] = [
     "atomic",
     "exit",
     "progress",
+    "shared",
     "registry",
     "kernels",
     "graph",

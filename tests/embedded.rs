@@ -57,13 +57,13 @@ fn logits_and_accuracies_equal_the_peers() {
         }
 
         let expected = &peer.accuracy[0];
-        let task = *TASKS.find("classification").unwrap();
+        let task = TASKS.build(&"classification".parse().unwrap()).unwrap();
         let request = EvaluationRequest {
             limit: Some(expected.images),
             ..EvaluationRequest::default()
         };
         let measured = engine
-            .evaluate(&subject, &subject.folded, task, request, &())
+            .evaluate(&subject, &subject.folded, task.as_ref(), request, &())
             .unwrap();
         let values: Vec<f64> = measured.metrics.iter().map(|(_, value)| *value).collect();
         for (found, expected) in values.iter().zip([expected.top1, expected.top5]) {
@@ -90,14 +90,14 @@ fn detections_measure_as_pytorch_and_pycocotools_do() {
     let subject = engine
         .subject(&model, &weights, Some(&data), Allow::Nothing)
         .unwrap();
-    let task = *TASKS.find("detection").unwrap();
+    let task = TASKS.build(&"detection".parse().unwrap()).unwrap();
     let mut expected = reference.subsets[0].clone();
     let request = EvaluationRequest {
         limit: expected.remove("images").map(|images| images as usize),
         ..EvaluationRequest::default()
     };
     let measured = engine
-        .evaluate(&subject, &subject.folded, task, request, &())
+        .evaluate(&subject, &subject.folded, task.as_ref(), request, &())
         .unwrap();
     assert_eq!(expected.len(), 5);
     for (name, expected) in expected {

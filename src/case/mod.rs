@@ -31,7 +31,7 @@ pub struct Case {
     /// The augmentations of calibration images.
     pub augment: Vec<Spec>,
     /// The task.
-    pub task: &'static dyn Task,
+    pub task: Box<dyn Task>,
 }
 
 /// A part of a case's work.
@@ -114,10 +114,11 @@ impl Case {
     }
 
     /// Returns what is to be measured.
-    pub fn evaluation(&self) -> EvaluationRequest {
+    pub fn evaluation(&self) -> EvaluationRequest<'static> {
         EvaluationRequest {
             limit: self.spec.settings.limit,
             strict: self.spec.settings.strict,
+            dense: None,
         }
     }
 
@@ -133,7 +134,7 @@ impl Case {
             allocator: ALLOCATORS.build(&spec.allocator.parse()?)?,
             reconstruction: spec.reconstruction.parse()?,
             augment: augmentations(&spec.settings.augment)?,
-            task: *TASKS.find(&spec.task)?,
+            task: TASKS.build(&spec.task.parse()?)?,
             spec,
         })
     }

@@ -3,7 +3,7 @@
 use super::CliError;
 use super::help;
 use super::output::{Format, write};
-use super::subject::{CalibrationArgs, SubjectArgs, sparsity};
+use super::subject::{CalibrationArgs, SubjectArgs, TaskArg, sparsity};
 use crate::allocate::{ALLOCATORS, Allocation, Calibrate, Evidence, LayerRate};
 use crate::case::{Fold, Settings};
 use crate::data::DataSpec;
@@ -27,6 +27,8 @@ pub(super) struct Allocate {
     sparsity: f64,
     #[arg(long, value_name = "DATA", help = help::data("Data, from which classes, image size and calibration images are taken"))]
     data: Option<DataSpec>,
+    #[command(flatten)]
+    task: TaskArg,
     #[command(flatten)]
     calibration: CalibrationArgs,
     /// Whether batch norms are folded before or after allocation; `sparsify` and suites fold before unless told
@@ -75,7 +77,8 @@ impl Allocate {
         let case = self
             .data
             .as_ref()
-            .map(|data| self.subject.case("allocate", data, techniques, settings));
+            .map(|data| (&self.task, data))
+            .map(|from| self.subject.case("allocate", from, techniques, settings));
         let case = case.transpose()?;
         let samples = case
             .as_ref()

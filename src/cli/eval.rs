@@ -3,7 +3,7 @@
 use super::CliError;
 use super::help;
 use super::output::{Format, write};
-use super::subject::{SubjectArgs, positive};
+use super::subject::{SubjectArgs, TaskArg, positive};
 use crate::data::DataSpec;
 use crate::harness::{Console, listen};
 use crate::tasks::{Evaluation, EvaluationRequest, TASKS};
@@ -23,7 +23,9 @@ pub(super) struct Eval {
     subject: SubjectArgs,
     #[arg(long, value_name = "DATA", help = help::data("The data"))]
     data: DataSpec,
-    /// Measure only the first N test images
+    #[command(flatten)]
+    task: TaskArg,
+    /// Measure only the first N test images; for generators, draw N images
     #[arg(long, value_name = "N", value_parser = positive)]
     limit: Option<usize>,
     /// Fail on an image that cannot be read, instead of leaving it out
@@ -50,15 +52,16 @@ impl Eval {
     pub(super) fn execute(&self) -> Result<(), CliError> {
         let engine = self.subject.engine()?;
         let subject = self.subject.load(&engine, Some(&self.data))?;
-        let task = *TASKS.find(subject.model.task)?;
+        let task = TASKS.build(&self.task.spec(&self.subject.model)?)?;
         listen()?;
         let watcher = Console::new().watch("eval");
         let weights = &subject.folded;
         let request = EvaluationRequest {
             limit: self.limit,
             strict: self.strict,
+            dense: None,
         };
-        let evaluation = engine.evaluate(&subject, weights, task, request, &watcher)?;
+        let evaluation = engine.evaluate(&subject, weights, task.as_ref(), request, &watcher)?;
         drop(watcher);
         report(&evaluation.skipped);
         write(self.format, &self.document(&evaluation), |document| {

@@ -3,7 +3,7 @@
 use super::CliError;
 use super::help;
 use super::output::{Format, check_output, write};
-use super::subject::{CalibrationArgs, SubjectArgs, positive, sparsity};
+use super::subject::{CalibrationArgs, SubjectArgs, TaskArg, positive, sparsity};
 use crate::case::{Case, Fold, Settings};
 use crate::data::DataSpec;
 use crate::harness::{Console, listen};
@@ -21,6 +21,8 @@ pub(super) struct Sparsify {
     subject: SubjectArgs,
     #[arg(long, value_name = "DATA", help = help::data("Calibration and test data"))]
     data: DataSpec,
+    #[command(flatten)]
+    task: TaskArg,
     /// The allocator, see below
     #[arg(long)]
     allocator: Spec,
@@ -80,7 +82,7 @@ impl Sparsify {
         };
         let techniques = (&self.allocator, self.reconstruction.as_str(), self.sparsity);
         self.subject
-            .case("sparsify", &self.data, techniques, settings)
+            .case("sparsify", (&self.task, &self.data), techniques, settings)
     }
 }
 

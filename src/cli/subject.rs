@@ -36,6 +36,30 @@ pub(super) struct SubjectArgs {
     device: DeviceArg,
 }
 
+/// What a network is measured by.
+#[derive(Debug, Args)]
+pub(super) struct TaskArg {
+    /// The model's task with other parameters, for example `generation(steps=20)`
+    #[arg(long, value_name = "SPEC")]
+    task: Option<Spec>,
+}
+
+impl TaskArg {
+    /// Returns the task of `model`.
+    pub(super) fn spec(&self, model: &Spec) -> Result<Spec, CliError> {
+        let family = crate::models::family_of(&model.name)?;
+        match &self.task {
+            None => Ok(Spec::plain(family.task())),
+            Some(task) if task.name == family.task() => Ok(task.clone()),
+            Some(task) => Err(CliError::Usage(format!(
+                "`{model}` is for the task `{}`, not for `{}`",
+                family.task(),
+                task.name
+            ))),
+        }
+    }
+}
+
 /// Calibration data, for techniques that look at any.
 #[derive(Debug, Args)]
 pub(super) struct CalibrationArgs {
@@ -108,14 +132,13 @@ impl SubjectArgs {
     pub(super) fn case(
         &self,
         suite: &str,
-        data: &DataSpec,
+        (task, data): (&TaskArg, &DataSpec),
         (allocator, reconstruction, sparsity): (&Spec, &str, f64),
         settings: Settings,
     ) -> Result<Case, CliError> {
-        let family = crate::models::family_of(&self.model.name)?;
         let spec = CaseSpec {
             suite: suite.to_owned(),
-            task: family.task().to_owned(),
+            task: task.spec(&self.model)?.to_string(),
             dataset: data.dataset_name().to_owned(),
             model: self.model.to_string(),
             weights: self.weights.to_string(),

@@ -7,6 +7,7 @@ mod coco;
 mod curve;
 mod detections;
 mod gaussian;
+mod generation;
 mod ranking;
 mod scores;
 mod topk;
@@ -14,6 +15,7 @@ mod voc;
 
 pub use detections::{Detection, Detections, Scene};
 pub use gaussian::{Moments, Statistics, StatisticsError};
+pub use generation::Drawings;
 pub use scores::{ClassScores, ScoresError};
 
 use crate::registry::{Named, Registry};
@@ -34,6 +36,8 @@ pub static METRICS: Registry<Metric> = Registry::new(
         coco::MAP_LARGE,
         voc::VOC_MAP,
         voc::VOC_MAP11,
+        generation::FRECHET_EMBEDDED,
+        generation::DRIFT,
     ],
 );
 
@@ -53,6 +57,8 @@ pub enum Compute {
     Classification(fn(&ClassScores) -> f64),
     /// From what was found in each image, and what is there.
     Detection(fn(&Detections) -> f64),
+    /// From what was drawn; nothing where there is nothing to compare it with.
+    Generation(fn(&Drawings) -> Option<f64>),
 }
 
 impl Compute {
@@ -60,7 +66,7 @@ impl Compute {
     pub fn classification(self) -> Option<fn(&ClassScores) -> f64> {
         match self {
             Self::Classification(compute) => Some(compute),
-            Self::Detection(_) => None,
+            Self::Detection(_) | Self::Generation(_) => None,
         }
     }
 
@@ -68,7 +74,15 @@ impl Compute {
     pub fn detection(self) -> Option<fn(&Detections) -> f64> {
         match self {
             Self::Detection(compute) => Some(compute),
-            Self::Classification(_) => None,
+            Self::Classification(_) | Self::Generation(_) => None,
+        }
+    }
+
+    /// Returns how drawings are measured, if this is.
+    pub fn generation(self) -> Option<fn(&Drawings) -> Option<f64>> {
+        match self {
+            Self::Generation(compute) => Some(compute),
+            Self::Classification(_) | Self::Detection(_) => None,
         }
     }
 }

@@ -1,6 +1,5 @@
 //! What all cases of a process share.
 
-use super::cache::Shared;
 use super::subject::{Allow, Subject};
 use super::{key, run};
 use crate::allocate::{Allocation, Allocator, Calibrate, Context, Made, Make};
@@ -12,7 +11,8 @@ use crate::metrics::METRICS;
 use crate::progress::Progress;
 use crate::record::Record;
 use crate::registry::Spec;
-use crate::tasks::{Evaluation, EvaluationRequest, Exhibit, Network, Task, TaskError};
+use crate::shared::Shared;
+use crate::tasks::{Drawn, Evaluation, EvaluationRequest, Exhibit, Network, Task, TaskError};
 use crate::weights::{Checkpoint, WeightsSpec};
 use candle_core::{Device, Tensor};
 use serde::de::DeserializeOwned;
@@ -50,6 +50,7 @@ struct Baseline {
     skipped: Vec<String>,
     metrics: Vec<(String, f64)>,
     exhibits: Vec<Exhibit>,
+    drawn: Option<Drawn>,
 }
 
 impl Engine {
@@ -181,7 +182,7 @@ impl Engine {
         subject: &Subject,
         weights: &Weights,
         task: &dyn Task,
-        request: EvaluationRequest,
+        request: EvaluationRequest<'_>,
         progress: &dyn Progress,
     ) -> Result<Evaluation, TaskError> {
         let source = subject.source().expect("an evaluation has data");
@@ -220,13 +221,20 @@ impl Engine {
             if let Some(baseline) = self.cached(&hash) {
                 return Ok(baseline);
             }
-            let measured = self.evaluate(subject, &subject.folded, case.task, request, progress)?;
+            let measured = self.evaluate(
+                subject,
+                &subject.folded,
+                case.task.as_ref(),
+                request,
+                progress,
+            )?;
             let metrics = measured.metrics.iter();
             let baseline = Baseline {
                 samples: measured.samples,
                 skipped: measured.skipped.clone(),
                 metrics: metrics.map(|(m, v)| (m.name.to_owned(), *v)).collect(),
                 exhibits: measured.exhibits.clone(),
+                drawn: measured.drawn.clone(),
             };
             self.remember(&hash, &baseline);
             Ok::<_, TaskError>(baseline)
@@ -268,6 +276,7 @@ impl Baseline {
             skipped: self.skipped,
             metrics: self.metrics.into_iter().filter_map(known).collect(),
             exhibits: self.exhibits,
+            drawn: self.drawn,
         }
     }
 }

@@ -3,7 +3,6 @@
 //! An [`Engine`] holds what cases share: each checkpoint, data set and dense baseline is loaded or measured once. A [`Subject`]
 //! is a network with its weights and data; the stages on it pass plain values to each other.
 
-mod cache;
 mod engine;
 mod key;
 mod machine;

@@ -10,7 +10,7 @@ use crate::mask::{Mask, masks};
 use crate::progress::Progress;
 use crate::reconstruct::{Job, Settings, UnitReport};
 use crate::record::{self, Layer, Metric, Record, SCHEMA, Seconds, Sparsity, Unit};
-use crate::tasks::{Evaluation, Exhibit};
+use crate::tasks::{Evaluation, EvaluationRequest, Exhibit};
 use candle_core::Tensor;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -40,7 +40,10 @@ pub(super) fn run(
     let (masks, masked) = clock.time(|s| &mut s.mask, || run.mask(&allocation))?;
     let mut rebuilt = run.reconstruct(&masks, masked, &mut clock)?;
     let dense = run.baseline()?;
-    let sparse = clock.time(|s| &mut s.evaluate, || run.evaluate(&rebuilt.weights))?;
+    let sparse = clock.time(
+        |s| &mut s.evaluate,
+        || run.evaluate(&rebuilt.weights, &dense),
+    )?;
     let left_out = "unreadable test images left out";
     rebuilt.notes.extend(unread(left_out, &sparse.skipped));
     let checkpoint = subject
@@ -177,13 +180,16 @@ impl Run<'_> {
             .map_err(self.at(Stage::Evaluate))
     }
 
-    fn evaluate(&self, weights: &Weights) -> Result<Evaluation, CaseError> {
-        let request = self.case.evaluation();
+    fn evaluate(&self, weights: &Weights, dense: &Evaluation) -> Result<Evaluation, CaseError> {
+        let request = EvaluationRequest {
+            dense: Some(dense),
+            ..self.case.evaluation()
+        };
         self.engine
             .evaluate(
                 self.subject,
                 weights,
-                self.case.task,
+                self.case.task.as_ref(),
                 request,
                 self.progress,
             )

@@ -4,7 +4,7 @@ use super::file::{Section, SubjectTable, SuiteErrorKind, SuiteFile};
 use crate::case::{Case, CaseError, CaseSpec, Settings};
 use crate::data::DataSpec;
 use crate::models;
-use crate::registry::UnknownName;
+use crate::registry::{Spec, UnknownName};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::error::Error;
@@ -162,7 +162,7 @@ impl SubjectTable {
         let model = models::build(&self.model.parse()?)?;
         Ok(CaseSpec {
             suite: suite.to_owned(),
-            task: model.task.to_owned(),
+            task: self.task(model.task)?,
             dataset: data.dataset_name().to_owned(),
             model: self.model.clone(),
             weights: self.weights.clone(),
@@ -172,6 +172,23 @@ impl SubjectTable {
             sparsity: 0.0,
             settings: Settings::default(),
         })
+    }
+
+    /// Returns the task of the subject, which is its model's.
+    fn task(&self, of_model: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
+        let Some(text) = &self.task else {
+            return Ok(of_model.to_owned());
+        };
+        let spec: Spec = text.parse()?;
+        if spec.name == of_model {
+            Ok(text.clone())
+        } else {
+            Err(format!(
+                "the model is for the task `{of_model}`, not for `{}`",
+                spec.name
+            )
+            .into())
+        }
     }
 }
 

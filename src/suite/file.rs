@@ -25,6 +25,8 @@ pub(super) struct SubjectTable {
     pub(super) model: String,
     pub(super) weights: String,
     pub(super) data: String,
+    /// The model's task, with parameters.
+    pub(super) task: Option<String>,
 }
 
 /// A product of techniques.

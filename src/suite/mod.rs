@@ -14,6 +14,7 @@
 //! model = "resnet20"
 //! weights = "${PTSBENCH_WEIGHTS}/resnet20-cifar10.safetensors"
 //! data = "cifar10:${PTSBENCH_DATA}/cifar10"
+//! task = "classification"    # the model's, if absent; `generation(steps=20)` where it has parameters
 //!
 //! [[sections]]
 //! name = "allocators"

@@ -7,10 +7,18 @@ use crate::distill::Objective;
 use crate::graph::{Graph, ValueId};
 use crate::metrics::{ClassScores, METRICS, Metric};
 use crate::progress::Progress;
+use crate::registry::{Technique, from_params};
+use serde::Deserialize;
+
+pub(super) const ENTRY: Technique<dyn Task> =
+    Technique::new("classification", "the class of an image", |params| {
+        Ok(Box::new(from_params::<Classification>(params)?))
+    });
 
 /// The task `classification`.
-#[derive(Debug)]
-pub(super) struct Classification;
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Classification {}
 
 /// Softens the classes of a distillation (Hinton et al. 2015 use 1 to 20).
 const TEMPERATURE: f64 = 4.0;
@@ -35,7 +43,7 @@ impl Task for Classification {
         &self,
         network: Network<'_>,
         source: Source<'_>,
-        request: EvaluationRequest,
+        request: EvaluationRequest<'_>,
         progress: &dyn Progress,
     ) -> Result<Evaluation, TaskError> {
         let output = self.scores_of(network.graph)?;

@@ -44,7 +44,7 @@ impl<'a> TestImages<'a> {
     pub(super) fn new(
         network: Network<'a>,
         source: Source<'a>,
-        request: EvaluationRequest,
+        request: EvaluationRequest<'_>,
     ) -> Result<Self, TaskError> {
         let available = source.dataset.count(Split::Test);
         let limit = request.limit.unwrap_or(available);
@@ -111,12 +111,13 @@ impl<'a> TestImages<'a> {
             skipped,
             metrics,
             exhibits: Vec::new(),
+            drawn: None,
         }
     }
 }
 
 /// Returns how many images are run at once.
-fn batch_size(graph: &Graph) -> usize {
+pub(super) fn batch_size(graph: &Graph) -> usize {
     let image = graph.value(graph.inputs()[0]).shape.numel();
     (ELEMENTS / image).clamp(*BATCH.start(), *BATCH.end())
 }

@@ -2,31 +2,33 @@
 //! are drawn, and which outputs a distillation compares.
 //!
 //! # Adding a task
-//! Write `tasks/<task>.rs` with a [`Task`] and add it to [`TASKS`]. A task that measures something new adds a variant to
+//! Write `tasks/<task>.rs` with a [`Task`] and an `ENTRY`, and add it to [`TASKS`]. A task that measures something new adds a variant to
 //! [`crate::metrics::Compute`] with what it collects. Allocation, reconstruction and the harness know tasks through this trait only.
 
 mod classification;
 pub mod detection;
+mod drawn;
 mod exhibit;
 pub mod generation;
 mod images;
 
+pub use drawn::Drawn;
 pub use exhibit::{Exhibit, Mark, Picture};
 
 use crate::data::{DataError, Dataset, Preprocess, PreprocessError, Reader};
 use crate::distill::Objective;
 use crate::graph::{Graph, RunError, Weights};
-use crate::metrics::{Metric, ScoresError};
+use crate::metrics::{Metric, ScoresError, StatisticsError};
 use crate::models::Head;
 use crate::progress::{Cancelled, Progress};
-use crate::registry::{Named, Registry, Spec, SpecError};
+use crate::registry::{Registry, Spec, SpecError, Technique};
 use candle_core::{Device, Tensor};
 use std::fmt::Debug;
 
 /// Every task by name.
-pub static TASKS: Registry<&'static dyn Task> = Registry::new(
+pub static TASKS: Registry<Technique<dyn Task>> = Registry::new(
     "task",
-    &[&classification::Classification, &detection::ObjectDetection],
+    &[classification::ENTRY, detection::ENTRY, generation::ENTRY],
 );
 
 /// A network with one binding of its weights.
@@ -86,11 +88,13 @@ pub struct Calibration {
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct EvaluationRequest {
+pub struct EvaluationRequest<'a> {
     /// The number of test samples, the first ones; all if absent.
     pub limit: Option<usize>,
     /// Whether an image that cannot be read is an error; otherwise it is left out.
     pub strict: bool,
+    /// What came of the dense network, where a sparse one is measured.
+    pub dense: Option<&'a Evaluation>,
 }
 
 /// The values of a task's metrics over some samples.
@@ -104,11 +108,13 @@ pub struct Evaluation {
     pub metrics: Vec<(&'static Metric, f64)>,
     /// Some samples to look at, where the task has something to show.
     pub exhibits: Vec<Exhibit>,
+    /// What the network drew, for the drawings of a sparse one to be compared with; nothing where it draws nothing.
+    pub drawn: Option<Drawn>,
 }
 
 /// A use of networks.
-pub trait Task: Sync + Debug {
-    /// Returns the name of the task in case names.
+pub trait Task: Send + Sync + Debug {
+    /// Returns the name of the task, without its parameters.
     fn name(&self) -> &'static str;
 
     /// Returns what it measures, the leading metric first.
@@ -140,15 +146,9 @@ pub trait Task: Sync + Debug {
         &self,
         network: Network<'_>,
         source: Source<'_>,
-        request: EvaluationRequest,
+        request: EvaluationRequest<'_>,
         progress: &dyn Progress,
     ) -> Result<Evaluation, TaskError>;
-}
-
-impl Named for &'static dyn Task {
-    fn name(&self) -> &str {
-        Task::name(*self)
-    }
 }
 
 /// A task that cannot be done.
@@ -160,7 +160,7 @@ pub enum TaskError {
     /// The images do not fit the preprocessing.
     #[error(transparent)]
     Preprocess(#[from] PreprocessError),
-    /// An augmentation is unknown.
+    /// An augmentation or a sampler is unknown.
     #[error(transparent)]
     Augment(#[from] SpecError),
     /// The network fails.
@@ -185,6 +185,15 @@ pub enum TaskError {
     /// Drawing is asked of a network that does not see noise.
     #[error("the model does not see noise in images, expected a diffusion model")]
     NoDiffusion,
+    /// Copies of images are asked of a task that has no images to copy.
+    #[error("`{task}` draws its own calibration samples, expected no `augment`")]
+    Augmentation {
+        /// The task.
+        task: &'static str,
+    },
+    /// What a classifier sees cannot be summed up.
+    #[error(transparent)]
+    Statistics(#[from] StatisticsError),
     /// Features are asked of a network that gives none.
     #[error("the model does not end in a layer on one vector an image, expected a classifier")]
     NoFeatures,

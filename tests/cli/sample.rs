@@ -144,3 +144,85 @@ fn what_cannot_draw_is_refused() {
     assert_fails(&classifier, 2, &["expected a diffusion model"]);
     assert!(!grid.exists());
 }
+
+#[test]
+fn a_generator_is_sparsified_and_measured() {
+    let folder = TempDir::new().unwrap();
+    let weights = checkpoint(&folder);
+    let sparse = folder.path().join("sparse.safetensors");
+    let subject = ["--model", MODEL, "--data", "embedded:fashion-mnist"];
+    let options = [
+        "--task",
+        "generation(steps=2)",
+        "--limit",
+        "4",
+        "--format",
+        "json",
+    ];
+    let mut arguments = [
+        &["sparsify", "--weights", text(&weights)][..],
+        &subject,
+        &options,
+    ]
+    .concat();
+    arguments.extend([
+        "--allocator",
+        "fcpts:erk(iterations=2)",
+        "--sparsity",
+        "0.5",
+    ]);
+    arguments.extend([
+        "--reconstruction",
+        "block-sparse-none-adam,net-sparse-none-adam",
+    ]);
+    arguments.extend([
+        "--iterations",
+        "2",
+        "--calibration",
+        "8",
+        "--batch-size",
+        "4",
+    ]);
+    arguments.extend(["--output", text(&sparse)]);
+    let record = super::json(&arguments);
+    assert_eq!(record["task"], "generation(steps=2)");
+    let metrics = &record["metrics"];
+    assert_eq!(metrics["drift"]["dense"], 0.0);
+    assert!(metrics["drift"]["sparse"].as_f64().unwrap() > 0.0);
+    // Weights that say nothing are learned from and rebuilt like any others.
+    assert_eq!(
+        record["evidence"]["learning"]["losses"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    assert!(record["units"].as_array().unwrap().len() > 10);
+
+    let eval = [
+        &["eval", "--weights", text(&sparse)][..],
+        &subject,
+        &options,
+    ]
+    .concat();
+    let measured = super::json(&eval);
+    let (found, expected) = (
+        measured["metrics"]["frechet-embedded"].as_f64().unwrap(),
+        metrics["frechet-embedded"]["sparse"].as_f64().unwrap(),
+    );
+    assert!(
+        (found / expected - 1.0).abs() < 1e-4,
+        "{found} and {expected}"
+    );
+
+    let wrong = [
+        &["eval", "--weights", text(&sparse), "--task", "detection"][..],
+        &subject,
+    ]
+    .concat();
+    assert_fails(
+        &wrong,
+        2,
+        &["is for the task `generation`, not for `detection`"],
+    );
+}

@@ -14,8 +14,10 @@ use crate::data::{Annotation, Batch, Dataset, Image, Placement, Preprocess, Rect
 use crate::graph::{RunError, ValueId};
 use crate::metrics::{Detection, Detections, METRICS, Metric, Scene};
 use crate::progress::Progress;
+use crate::registry::{Technique, from_params};
 use candle_core::Tensor;
 use rayon::prelude::*;
+use serde::Deserialize;
 
 /// How many images are shown.
 const EXHIBITS: usize = 4;
@@ -23,9 +25,15 @@ const EXHIBITS: usize = 4;
 /// What is shown of what a network sees: what it is at least so sure of, and the best so many of it.
 const SHOWN: (f64, usize) = (0.3, 30);
 
+pub(super) const ENTRY: Technique<dyn Task> =
+    Technique::new("detection", "the things in an image", |params| {
+        Ok(Box::new(from_params::<ObjectDetection>(params)?))
+    });
+
 /// The task `detection`.
-#[derive(Debug)]
-pub(super) struct ObjectDetection;
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ObjectDetection {}
 
 impl Task for ObjectDetection {
     fn name(&self) -> &'static str {
@@ -41,7 +49,7 @@ impl Task for ObjectDetection {
         &self,
         network: Network<'_>,
         source: Source<'_>,
-        request: EvaluationRequest,
+        request: EvaluationRequest<'_>,
         progress: &dyn Progress,
     ) -> Result<Evaluation, TaskError> {
         let detector = Detecting::new(network, source.preprocess)?;

@@ -1,12 +1,15 @@
 //! Image generation: images drawn from noise by a network that sees it.
 
+mod classifier;
 mod draw;
 mod features;
 mod noise;
 mod path;
 mod samplers;
 mod schedule;
+mod task;
 
 pub use draw::{Drawing, Moment};
 pub use features::Features;
 pub use samplers::{Blend, SAMPLERS, Sampler};
+pub(super) use task::ENTRY;

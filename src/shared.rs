@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Values by key, each made by the first who asks while others who ask for the same wait. A failure is not kept.
 #[derive(Debug)]
-pub(super) struct Shared<K, V> {
+pub(crate) struct Shared<K, V> {
     slots: Mutex<HashMap<K, Arc<Mutex<Option<V>>>>>,
 }
 
@@ -20,7 +20,7 @@ impl<K, V> Default for Shared<K, V> {
 
 impl<K: Eq + Hash, V: Clone> Shared<K, V> {
     /// Returns the value of `key`, made by `make` if there is none.
-    pub(super) fn get<E>(&self, key: K, make: impl FnOnce() -> Result<V, E>) -> Result<V, E> {
+    pub(crate) fn get<E>(&self, key: K, make: impl FnOnce() -> Result<V, E>) -> Result<V, E> {
         // A case that panicked while it made a value left an empty slot, which is as good as new.
         let slot = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);

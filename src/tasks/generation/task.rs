@@ -1,0 +1,364 @@
+//! The task `generation`.
+
+use super::classifier::Classifier;
+use super::draw::Drawing;
+use super::samplers::{SAMPLERS, Sampler};
+use crate::data::draw_calibration;
+use crate::metrics::{Drawings, METRICS, Metric};
+use crate::progress::Progress;
+use crate::registry::{Spec, Technique, from_params};
+use crate::tasks::images::batch_size;
+use crate::tasks::{
+    Calibration, CalibrationRequest, Drawn, Evaluation, EvaluationRequest, Network, Source, Task,
+    TaskError,
+};
+use candle_core::Tensor;
+use serde::Deserialize;
+use serde_json::Value;
+
+pub(in crate::tasks) const ENTRY: Technique<dyn Task> = Technique::new(
+    "generation",
+    "images drawn from noise: sampler=ddim|ddpm, steps, eta, seed=0 of the noise, skew=1 (above, calibration sees more of noise, below more of images)",
+    |params| Ok(Box::new(from_params::<Generation>(params)?)),
+);
+
+/// Images that calibration draws have numbers from here on, so that no evaluation ever draws them.
+const CALIBRATION: usize = 1 << 32;
+
+/// Drawing images, and how.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Generation {
+    sampler: String,
+    /// As the sampler has it by default, if absent.
+    steps: Option<usize>,
+    eta: Option<f64>,
+    /// The seed of the noise that dense and sparse networks start from.
+    seed: u64,
+    /// How calibration samples spread over the steps: a part `u` of them, evenly spread, comes of the step `u^skew`, from noise to image.
+    skew: f64,
+}
+
+impl Default for Generation {
+    fn default() -> Self {
+        Self {
+            sampler: "ddim".to_owned(),
+            steps: None,
+            eta: None,
+            seed: 0,
+            skew: 1.0,
+        }
+    }
+}
+
+impl Generation {
+    fn sampler(&self) -> Result<Box<dyn Sampler>, TaskError> {
+        let mut spec = Spec::plain(&self.sampler);
+        let given = [
+            ("steps", self.steps.map(Value::from)),
+            ("eta", self.eta.map(Value::from)),
+        ];
+        for (name, value) in given {
+            if let Some(value) = value {
+                spec.params.insert(name.to_owned(), value);
+            }
+        }
+        Ok(SAMPLERS.build(&spec)?)
+    }
+
+    /// Returns how many steps each of `count` samples has gone, in an order that `seed` gives.
+    fn moments(&self, count: usize, steps: usize, seed: u64) -> Result<Vec<usize>, TaskError> {
+        let order = draw_calibration(count, count, seed)?;
+        let at = |place: usize| {
+            let part = (place as f64 + 0.5) / count as f64;
+            let taken = (part.powf(self.skew) * steps as f64) as usize;
+            taken.min(steps - 1)
+        };
+        Ok(order.into_iter().map(at).collect())
+    }
+}
+
+impl Task for Generation {
+    fn name(&self) -> &'static str {
+        "generation"
+    }
+
+    fn metrics(&self) -> Vec<&'static Metric> {
+        let ours = |metric: &&Metric| metric.compute.generation().is_some();
+        METRICS.iter().filter(ours).collect()
+    }
+
+    /// Draws with the dense network, and takes each image at a moment of its own.
+    fn calibration(
+        &self,
+        network: Network<'_>,
+        _source: Source<'_>,
+        request: &CalibrationRequest<'_>,
+    ) -> Result<Calibration, TaskError> {
+        if !request.augment.is_empty() {
+            return Err(TaskError::Augmentation { task: self.name() });
+        }
+        let sampler = self.sampler()?;
+        let drawing = Drawing::new(network, sampler.as_ref(), request.seed)?;
+        let moments = self.moments(request.count, drawing.steps(), request.seed)?;
+        let mut kept: Vec<Option<[Tensor; 2]>> = vec![None; request.count];
+        let batch = batch_size(network.graph);
+        for first in (0..request.count).step_by(batch) {
+            let last = request.count.min(first + batch);
+            let numbers = CALIBRATION + first..CALIBRATION + last;
+            drawing.images(network, numbers, &(), |moment| {
+                let mut now = (first..last).filter(|sample| moments[*sample] == moment.taken);
+                now.try_for_each(|sample| {
+                    let of = |input: &Tensor| input.narrow(0, sample - first, 1)?.copy();
+                    let [image, time] = moment.inputs;
+                    kept[sample] = Some([of(image)?, of(time)?]);
+                    Ok(())
+                })
+            })?;
+        }
+        let kept = kept.into_iter().flatten();
+        let (images, times): (Vec<Tensor>, Vec<Tensor>) = kept.map(|[x, t]| (x, t)).unzip();
+        Ok(Calibration {
+            inputs: vec![Tensor::cat(&images, 0)?, Tensor::cat(&times, 0)?],
+            skipped: Vec::new(),
+        })
+    }
+
+    fn evaluate(
+        &self,
+        network: Network<'_>,
+        source: Source<'_>,
+        request: EvaluationRequest<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Evaluation, TaskError> {
+        let sampler = self.sampler()?;
+        let drawing = Drawing::new(network, sampler.as_ref(), self.seed)?;
+        let available = source.dataset.count(crate::data::Split::Test);
+        let count = request.limit.unwrap_or(available);
+        if count == 0 {
+            return Err(TaskError::NoSamples);
+        }
+        let batch = batch_size(network.graph);
+        progress.stage("draw", count.div_ceil(batch) * drawing.steps());
+        let mut images = Vec::with_capacity(count);
+        for first in (0..count).step_by(batch) {
+            let numbers = first..count.min(first + batch);
+            let drawn = drawing.images(network, numbers, progress, |_| Ok(()))?;
+            images.extend(source.preprocess.images(&drawn)?);
+        }
+        let seen = match Classifier::of(source.dataset) {
+            Some(classifier) => Some([
+                classifier.seen(&images)?,
+                classifier.seen_in(source.dataset, progress)?,
+            ]),
+            None => None,
+        };
+        let drawn = Drawn::of(&images);
+        let drift = match request.dense {
+            Some(dense) => dense
+                .drawn
+                .as_ref()
+                .and_then(|dense| drawn.difference(dense)),
+            None => Some(0.0),
+        };
+        let drawings = Drawings { seen, drift };
+        let metrics = METRICS.iter().filter_map(|metric| {
+            let value = metric.compute.generation()?(&drawings)?;
+            Some((metric, value))
+        });
+        Ok(Evaluation {
+            samples: count,
+            skipped: Vec::new(),
+            metrics: metrics.collect(),
+            exhibits: Vec::new(),
+            drawn: Some(drawn),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{DataSpec, Preprocess};
+    use crate::graph::Weights;
+    use crate::models::{self, Model};
+    use crate::tasks::TASKS;
+    use candle_core::Device;
+
+    const GENERATION: &str = "generation(steps=8,eta=0.5,seed=3)";
+
+    fn model(seed: usize) -> (Model, Weights) {
+        let model = models::build(&Spec::plain("ddpm_micro_28")).unwrap();
+        let params = model.graph.params().enumerate();
+        let tensors = params.map(|(number, (_, param))| {
+            let of = |i: usize| (i * 2_654_435_761 + (number + seed) * 40_503) % 1013;
+            let values = (0..param.shape.iter().product()).map(|i| of(i) as f32 / 5e3 - 0.1);
+            Tensor::from_iter(values, &Device::Cpu)
+                .unwrap()
+                .reshape(param.shape.as_slice())
+                .unwrap()
+        });
+        let weights = Weights::new(&model.graph, tensors.collect()).unwrap();
+        (model, weights)
+    }
+
+    /// Calls `with` with the task, a network of weights that say nothing, and the embedded images.
+    fn with<T>(
+        task: &str,
+        seed: usize,
+        with: impl FnOnce(&dyn Task, Network<'_>, Source<'_>) -> T,
+    ) -> T {
+        let (model, weights) = model(seed);
+        let network = Network {
+            graph: &model.graph,
+            head: &model.head,
+            weights: &weights,
+            device: &Device::Cpu,
+        };
+        let data: DataSpec = "embedded:fashion-mnist".parse().unwrap();
+        let dataset = data.open().unwrap();
+        let preprocess: Preprocess = serde_json::from_str(r#"{"mean":[0.5],"std":[0.5]}"#).unwrap();
+        let source = Source {
+            dataset: dataset.as_ref(),
+            preprocess: &preprocess,
+        };
+        with(
+            TASKS.build(&task.parse().unwrap()).unwrap().as_ref(),
+            network,
+            source,
+        )
+    }
+
+    fn calibration(task: &str, count: usize, seed: u64) -> [Vec<Vec<f32>>; 2] {
+        with(task, 0, |task, network, source| {
+            let request = CalibrationRequest {
+                count,
+                augment: &[],
+                seed,
+                strict: false,
+            };
+            let inputs = task.calibration(network, source, &request).unwrap().inputs;
+            [0, 1].map(|i| inputs[i].reshape((count, ())).unwrap().to_vec2().unwrap())
+        })
+    }
+
+    #[test]
+    fn calibration_samples_spread_over_the_way_as_asked() {
+        let times = |task: &str| {
+            let [_, times] = calibration(task, 40, 1);
+            let mut times = times.concat();
+            assert!(
+                !times.is_sorted(),
+                "the order of samples tells their time step"
+            );
+            times.sort_by(f32::total_cmp);
+            times
+        };
+        let steps = [0f32, 125.0, 250.0, 375.0, 500.0, 625.0, 750.0, 875.0];
+        let even: Vec<f32> = steps.iter().flat_map(|step| [*step; 5]).collect();
+        assert_eq!(times(GENERATION), even);
+        let late = times("generation(steps=8,skew=3)");
+        let middle = late.iter().filter(|time| **time >= 875.0).count();
+        // (1/8)^(1/3) of the samples are still at the first step.
+        assert_eq!(middle, 20);
+    }
+
+    #[test]
+    fn calibration_samples_are_what_the_network_is_given_on_its_way() {
+        let [images, times] = calibration(GENERATION, 40, 1);
+        assert_eq!(
+            calibration(GENERATION, 40, 1),
+            [images.clone(), times.clone()]
+        );
+        assert_ne!(calibration(GENERATION, 40, 2)[0], images);
+        with("generation", 0, |_, network, _| {
+            let sampler = SAMPLERS
+                .build(&"ddim(steps=8,eta=0.5)".parse().unwrap())
+                .unwrap();
+            let drawing = Drawing::new(network, sampler.as_ref(), 1).unwrap();
+            let sample = 17;
+            let numbers = CALIBRATION + sample..CALIBRATION + sample + 1;
+            let mut met = 0;
+            drawing
+                .images(network, numbers, &(), |moment| {
+                    let [image, time] = moment.inputs;
+                    if time.to_vec1::<f32>()? == times[sample] {
+                        met += 1;
+                        assert_eq!(image.flatten_all()?.to_vec1::<f32>()?, images[sample]);
+                    }
+                    Ok(())
+                })
+                .unwrap();
+            assert_eq!(met, 1);
+        });
+    }
+
+    fn evaluation(seed: usize, dense: Option<&Evaluation>) -> Evaluation {
+        with("generation(steps=2)", seed, |task, network, source| {
+            let request = EvaluationRequest {
+                limit: Some(3),
+                strict: false,
+                dense,
+            };
+            task.evaluate(network, source, request, &()).unwrap()
+        })
+    }
+
+    #[test]
+    fn drawings_are_compared_with_real_ones_and_with_the_dense_networks() {
+        let dense = evaluation(0, None);
+        let value = |evaluation: &Evaluation, name: &str| {
+            let mut metrics = evaluation.metrics.iter();
+            metrics
+                .find(|(m, _)| m.name == name)
+                .map(|(_, value)| *value)
+        };
+        assert_eq!(dense.samples, 3);
+        assert_eq!(value(&dense, "drift"), Some(0.0));
+        let same = evaluation(0, Some(&dense));
+        assert_eq!(value(&same, "drift"), Some(0.0));
+        let frechet = |evaluation| value(evaluation, "frechet-embedded");
+        assert_eq!(frechet(&same), frechet(&dense));
+        let other = evaluation(1, Some(&dense));
+        assert!(value(&other, "drift").unwrap() > 1.0);
+        let distances = [&dense, &other].map(|e| frechet(e).unwrap());
+        assert!(distances[0] > 0.0 && distances[0] != distances[1]);
+        assert_eq!(value(&evaluation(1, None), "drift"), Some(0.0));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for (task, why) in [
+            (
+                "generation(steps=2000)",
+                "2000 sampling steps, expected at most the 1000",
+            ),
+            ("generation(sampler=euler)", "unknown sampler `euler`"),
+            ("generation(sampler=ddpm,eta=1)", "bad parameters in"),
+        ] {
+            let request = EvaluationRequest::default();
+            let error = with(task, 0, |task, network, source| {
+                task.evaluate(network, source, request, &())
+                    .unwrap_err()
+                    .to_string()
+            });
+            assert!(error.contains(why), "{error}");
+        }
+        assert!(
+            TASKS
+                .build(&"generation(stepps=3)".parse().unwrap())
+                .is_err()
+        );
+        let flip = ["flip".parse().unwrap()];
+        let error = with("generation", 0, |task, network, source| {
+            let request = CalibrationRequest {
+                count: 1,
+                augment: &flip,
+                seed: 0,
+                strict: false,
+            };
+            task.calibration(network, source, &request).unwrap_err()
+        });
+        assert!(matches!(error, TaskError::Augmentation { .. }));
+    }
+}
