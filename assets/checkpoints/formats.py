@@ -77,13 +77,15 @@ def to_half(tensors: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
     return {name: convert(name, array) for name, array in tensors.items()}
 
 
-def write_safetensors(path: Path, tensors: Dict[str, np.ndarray]) -> None:
+def write_safetensors(
+    path: Path, tensors: Dict[str, np.ndarray], mean: float = MEAN, std: float = STD
+) -> None:
     """Write f16 and f32 tensors, sorted by name, the header padded to a multiple of 8 bytes.
 
     The metadata tell how the network expects its pixels.
     """
     names = {dtype: name for name, dtype in _DTYPES.items()}
-    preprocess = json.dumps({"mean": [MEAN], "std": [STD]})
+    preprocess = json.dumps({"mean": [mean], "std": [std]})
     header: Dict[str, object] = {"__metadata__": {"preprocess": preprocess}}
     blobs = []
     offset = 0
