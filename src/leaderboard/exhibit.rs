@@ -2,22 +2,22 @@
 
 use super::format::percent;
 use crate::record::Exhibit;
-use crate::tasks::Mark;
+use crate::tasks::{Mark, Picture};
 use serde::Serialize;
 
-/// A sample, as the truth, the dense and the sparse network have it.
+/// A sample, as the truth, the dense and the sparse network have it; of a drawing there is no truth.
 #[derive(Debug, Serialize)]
 pub(super) struct ExhibitRow<'a> {
     name: &'a str,
-    url: &'a str,
-    width: usize,
-    height: usize,
-    views: [View; 3],
+    views: Vec<View<'a>>,
 }
 
 #[derive(Debug, Serialize)]
-struct View {
+struct View<'a> {
     title: &'static str,
+    url: &'a str,
+    width: usize,
+    height: usize,
     marks: Vec<MarkRow>,
     /// What is to be seen, in words.
     words: String,
@@ -35,17 +35,21 @@ struct MarkRow {
 /// Makes the row of a sample, if its picture is one.
 pub(super) fn exhibit_row(exhibit: &Exhibit) -> Option<ExhibitRow<'_>> {
     let picture = &exhibit.picture;
-    is_picture(&picture.url).then(|| ExhibitRow {
-        name: &exhibit.name,
-        url: &picture.url,
-        width: picture.width,
-        height: picture.height,
-        views: [
-            view("truth", &exhibit.truth),
-            view("dense", &exhibit.dense),
-            view("sparse", &exhibit.sparse),
+    let views = match &exhibit.sparse_picture {
+        Some(sparse) => vec![drawing("dense", picture), drawing("sparse", sparse)],
+        None => vec![
+            view("truth", picture, &exhibit.truth),
+            view("dense", picture, &exhibit.dense),
+            view("sparse", picture, &exhibit.sparse),
         ],
-    })
+    };
+    views
+        .iter()
+        .all(|view| is_picture(view.url))
+        .then(|| ExhibitRow {
+            name: &exhibit.name,
+            views,
+        })
 }
 
 /// Whether a URL holds a PNG and nothing else: records may come from strangers.
@@ -55,7 +59,14 @@ fn is_picture(url: &str) -> bool {
     data.is_some_and(|data| data.chars().all(letter))
 }
 
-fn view(title: &'static str, marks: &[Mark]) -> View {
+fn drawing<'a>(title: &'static str, picture: &'a Picture) -> View<'a> {
+    View {
+        words: "drawings".to_owned(),
+        ..view(title, picture, &[])
+    }
+}
+
+fn view<'a>(title: &'static str, picture: &'a Picture, marks: &[Mark]) -> View<'a> {
     let marks: Vec<MarkRow> = marks.iter().map(mark_row).collect();
     let titles: Vec<&str> = marks.iter().map(|mark| mark.title.as_str()).collect();
     let words = if titles.is_empty() {
@@ -65,6 +76,9 @@ fn view(title: &'static str, marks: &[Mark]) -> View {
     };
     View {
         title,
+        url: &picture.url,
+        width: picture.width,
+        height: picture.height,
         marks,
         words,
     }
@@ -87,7 +101,6 @@ fn mark_row(mark: &Mark) -> MarkRow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tasks::Picture;
 
     fn exhibit(url: &str) -> Exhibit {
         let mark = |label: &str, score| Mark {
@@ -102,6 +115,7 @@ mod tests {
                 width: 64,
                 height: 64,
             },
+            sparse_picture: None,
             truth: vec![mark("bag", None)],
             dense: vec![mark("bag", Some(0.5)), mark("coat", Some(0.25))],
             sparse: Vec::new(),
@@ -112,7 +126,7 @@ mod tests {
     fn views_say_what_is_seen() {
         let exhibit = exhibit("data:image/png;base64,aGk=");
         let row = exhibit_row(&exhibit).unwrap();
-        let words = row.views.each_ref().map(|view| view.words.as_str());
+        let words: Vec<&str> = row.views.iter().map(|view| view.words.as_str()).collect();
         assert_eq!(words, ["bag", "bag 50 %, coat 25 %", "nothing"]);
         let mark = &row.views[0].marks[0];
         assert_eq!(
@@ -130,6 +144,37 @@ mod tests {
             "data:image/png;base64,\"><script>",
         ] {
             assert!(exhibit_row(&exhibit(url)).is_none(), "{url}");
+            assert!(exhibit_row(&drawings(url)).is_none(), "{url}");
         }
+    }
+
+    fn drawings(sparse: &str) -> Exhibit {
+        let exhibit = exhibit("data:image/png;base64,aGk=");
+        Exhibit {
+            sparse_picture: Some(Picture {
+                url: sparse.to_owned(),
+                ..exhibit.picture.clone()
+            }),
+            ..exhibit
+        }
+    }
+
+    #[test]
+    fn drawings_of_both_networks_are_shown() {
+        let exhibit = drawings("data:image/png;base64,b28=");
+        let row = exhibit_row(&exhibit).unwrap();
+        let views: Vec<_> = row
+            .views
+            .iter()
+            .map(|view| (view.title, view.url))
+            .collect();
+        let expected = [
+            ("dense", &exhibit.picture),
+            ("sparse", exhibit.sparse_picture.as_ref().unwrap()),
+        ];
+        assert_eq!(
+            views,
+            expected.map(|(title, picture)| (title, picture.url.as_str()))
+        );
     }
 }

@@ -269,6 +269,7 @@ fn shown(dense: Vec<Exhibit>, sparse: Vec<Exhibit>) -> Vec<record::Exhibit> {
     let pairs = dense.into_iter().zip(sparse);
     let pairs = pairs.map(|(dense, sparse)| record::Exhibit {
         name: dense.name,
+        sparse_picture: Some(sparse.picture).filter(|picture| *picture != dense.picture),
         picture: dense.picture,
         truth: dense.truth,
         dense: dense.seen,

@@ -144,8 +144,11 @@ pub struct Unit {
 pub struct Exhibit {
     /// What it is: `test image 3`.
     pub name: String,
-    /// The picture.
+    /// The picture; of drawings, what the dense network drew.
     pub picture: Picture,
+    /// What the sparse network drew, if the sample is a drawing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sparse_picture: Option<Picture>,
     /// What is there.
     pub truth: Vec<Mark>,
     /// What the dense network sees.

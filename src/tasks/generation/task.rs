@@ -3,14 +3,14 @@
 use super::classifier::Classifier;
 use super::draw::Drawing;
 use super::samplers::{SAMPLERS, Sampler};
-use crate::data::draw_calibration;
+use crate::data::{Image, Split, draw_calibration};
 use crate::metrics::{Drawings, METRICS, Metric};
 use crate::progress::Progress;
 use crate::registry::{Spec, Technique, from_params};
 use crate::tasks::images::batch_size;
 use crate::tasks::{
-    Calibration, CalibrationRequest, Drawn, Evaluation, EvaluationRequest, Network, Source, Task,
-    TaskError,
+    Calibration, CalibrationRequest, Drawn, Evaluation, EvaluationRequest, Exhibit, Network,
+    Picture, Source, Task, TaskError,
 };
 use candle_core::Tensor;
 use serde::Deserialize;
@@ -24,6 +24,9 @@ pub(in crate::tasks) const ENTRY: Technique<dyn Task> = Technique::new(
 
 /// Images that calibration draws have numbers from here on, so that no evaluation ever draws them.
 const CALIBRATION: usize = 1 << 32;
+
+/// How many drawings are shown.
+const SHOWN: usize = 36;
 
 /// Drawing images, and how.
 #[derive(Debug, Deserialize)]
@@ -133,7 +136,7 @@ impl Task for Generation {
     ) -> Result<Evaluation, TaskError> {
         let sampler = self.sampler()?;
         let drawing = Drawing::new(network, sampler.as_ref(), self.seed)?;
-        let available = source.dataset.count(crate::data::Split::Test);
+        let available = source.dataset.count(Split::Test);
         let count = request.limit.unwrap_or(available);
         if count == 0 {
             return Err(TaskError::NoSamples);
@@ -170,9 +173,22 @@ impl Task for Generation {
             samples: count,
             skipped: Vec::new(),
             metrics: metrics.collect(),
-            exhibits: Vec::new(),
+            exhibits: vec![exhibit(&images)],
             drawn: Some(drawn),
         })
+    }
+}
+
+/// Shows the first drawings side by side.
+fn exhibit(images: &[Image]) -> Exhibit {
+    let first = &images[..images.len().min(SHOWN)];
+    let columns = (first.len() as f64).sqrt().ceil() as usize;
+    let (picture, _) = Picture::of(&Image::grid(first, columns));
+    Exhibit {
+        name: format!("{} drawings from noise", first.len()),
+        picture,
+        truth: Vec::new(),
+        seen: Vec::new(),
     }
 }
 
