@@ -5,7 +5,7 @@ use super::{Evaluation, EvaluationRequest, Network, Source, Task, TaskError};
 use crate::data::Dataset;
 use crate::distill::Objective;
 use crate::graph::{Graph, ValueId};
-use crate::metrics::{ClassScores, METRICS, Metric};
+use crate::metrics::{ClassScores, METRICS};
 use crate::progress::Progress;
 use crate::registry::{Technique, from_params};
 use serde::Deserialize;
@@ -26,11 +26,6 @@ const TEMPERATURE: f64 = 4.0;
 impl Task for Classification {
     fn name(&self) -> &'static str {
         "classification"
-    }
-
-    fn metrics(&self) -> Vec<&'static Metric> {
-        let ours = |metric: &&Metric| metric.compute.classification().is_some();
-        METRICS.iter().filter(ours).collect()
     }
 
     fn objective(&self) -> Objective {

@@ -117,9 +117,6 @@ pub trait Task: Send + Sync + Debug {
     /// Returns the name of the task, without its parameters.
     fn name(&self) -> &'static str;
 
-    /// Returns what it measures, the leading metric first.
-    fn metrics(&self) -> Vec<&'static Metric>;
-
     /// Returns what is to be small where the outputs of a whole sparse network are compared with the dense one's.
     fn objective(&self) -> Objective {
         Objective::SquaredError

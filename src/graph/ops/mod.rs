@@ -68,7 +68,8 @@ pub use window_attention::WindowAttention;
 pub use windows::{FromWindows, PatchMerging, ToWindows, Windows};
 pub use zero_pad::ZeroPad2d;
 
-use crate::graph::{ParamDecl, Role};
+use crate::graph::op::expect_size;
+use crate::graph::{OpError, ParamDecl, Role, Shape};
 use crate::kernels::{self, Clamp};
 use candle_core::{Result, Tensor};
 
@@ -114,6 +115,21 @@ fn weight_and_bias(weight: impl Into<Vec<usize>>, bias: bool) -> Vec<ParamDecl> 
     let channels = weight.shape[0];
     let bias = bias.then(|| ParamDecl::new("bias", [channels], Role::Bias));
     std::iter::once(weight).chain(bias).collect()
+}
+
+/// Returns the shape of what has the first input's, an image, where the second one has a number for each channel: `[c]` or `[c, 1, 1]`.
+fn shape_with_numbers(inputs: &[&Shape]) -> std::result::Result<Shape, OpError> {
+    let [image, numbers] = inputs else {
+        return Err(OpError::Arity {
+            expected: 2,
+            found: inputs.len(),
+        });
+    };
+    let [channels, ..] = image.exactly::<3>()?;
+    let first = numbers.dims().first().copied();
+    expect_size("channels", channels, first.unwrap_or(0))?;
+    expect_size("numbers", channels, numbers.numel())?;
+    Ok((*image).clone())
 }
 
 /// Returns a per-channel vector `[c]` shaped to broadcast over a batch with its channels on axis 1.

@@ -1,6 +1,6 @@
 //! The scaling of squeeze-and-excitation (Hu et al. 2018, eq. 4).
 
-use crate::graph::op::expect_size;
+use super::shape_with_numbers;
 use crate::graph::{Motif, OpError, Operator, Shape};
 use crate::kernels::{self, Clamp};
 use candle_core::{Result, Tensor};
@@ -12,20 +12,7 @@ pub struct Scale {}
 
 impl Operator for Scale {
     fn shape(&self, inputs: &[&Shape]) -> std::result::Result<Shape, OpError> {
-        let [x, factors] = inputs else {
-            return Err(OpError::Arity {
-                expected: 2,
-                found: inputs.len(),
-            });
-        };
-        let [channels, ..] = x.exactly::<3>()?;
-        expect_size(
-            "channels",
-            channels,
-            factors.dims().first().copied().unwrap_or(0),
-        )?;
-        expect_size("factors", channels, factors.numel())?;
-        Ok((*x).clone())
+        shape_with_numbers(inputs)
     }
 
     fn motif(&self) -> Motif {

@@ -1,27 +1,18 @@
 //! The way in which residual blocks of diffusion models take the time step (Ho et al. 2020, appendix B).
 
-use crate::graph::op::expect_size;
+use super::shape_with_numbers;
 use crate::graph::{Call, Gradients, Motif, OpError, Operator, Shape};
 use crate::kernels::{self, Clamp};
 use candle_core::{Result, Tensor};
 use serde::Serialize;
 
-/// Adds to each channel of `[n, c, h, w]` its own number of each sample, `[n, c]`.
+/// Adds to each channel of `[n, c, h, w]` its own number of each sample, `[n, c]` or `[n, c, 1, 1]`.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Shift {}
 
 impl Operator for Shift {
     fn shape(&self, inputs: &[&Shape]) -> std::result::Result<Shape, OpError> {
-        let [x, shifts] = inputs else {
-            return Err(OpError::Arity {
-                expected: 2,
-                found: inputs.len(),
-            });
-        };
-        let [channels, ..] = x.exactly::<3>()?;
-        let [shifts] = shifts.exactly()?;
-        expect_size("channels", channels, shifts)?;
-        Ok((*x).clone())
+        shape_with_numbers(inputs)
     }
 
     fn motif(&self) -> Motif {

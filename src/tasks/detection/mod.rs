@@ -12,7 +12,7 @@ use super::{
 };
 use crate::data::{Annotation, Batch, Dataset, Image, Placement, Preprocess, Rect, Split};
 use crate::graph::{RunError, ValueId};
-use crate::metrics::{Detection, Detections, METRICS, Metric, Scene};
+use crate::metrics::{Detection, Detections, METRICS, Scene};
 use crate::progress::Progress;
 use crate::registry::{Technique, from_params};
 use candle_core::Tensor;
@@ -38,11 +38,6 @@ struct ObjectDetection {}
 impl Task for ObjectDetection {
     fn name(&self) -> &'static str {
         "detection"
-    }
-
-    fn metrics(&self) -> Vec<&'static Metric> {
-        let ours = |metric: &&Metric| metric.compute.detection().is_some();
-        METRICS.iter().filter(ours).collect()
     }
 
     fn evaluate(

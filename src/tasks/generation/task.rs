@@ -4,7 +4,7 @@ use super::classifier::Classifier;
 use super::draw::Drawing;
 use super::samplers::{SAMPLERS, Sampler};
 use crate::data::{Image, Split, draw_calibration};
-use crate::metrics::{Drawings, METRICS, Metric};
+use crate::metrics::{Drawings, METRICS};
 use crate::progress::Progress;
 use crate::registry::{Spec, Technique, from_params};
 use crate::tasks::images::batch_size;
@@ -84,11 +84,6 @@ impl Generation {
 impl Task for Generation {
     fn name(&self) -> &'static str {
         "generation"
-    }
-
-    fn metrics(&self) -> Vec<&'static Metric> {
-        let ours = |metric: &&Metric| metric.compute.generation().is_some();
-        METRICS.iter().filter(ours).collect()
     }
 
     /// Draws with the dense network, and takes each image at a moment of its own.
