@@ -3,6 +3,7 @@
 use super::CliError;
 use super::eval::report;
 use super::output::{Format, check_output, write};
+use super::sample::DrawingArgs;
 use super::subject::{DeviceArg, positive};
 use crate::data::{Image, image_files};
 use crate::harness::{Console, listen};
@@ -10,10 +11,12 @@ use crate::metrics::{Moments, Statistics};
 use crate::pipeline::{Allow, Engine, Subject};
 use crate::progress::Progress;
 use crate::registry::Spec;
-use crate::tasks::generation::Features;
+use crate::tasks::TaskError;
+use crate::tasks::generation::{Drawing, Features};
 use crate::weights::WeightsSpec;
 use clap::Args;
 use serde::Serialize;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,7 +32,9 @@ A statistics file is a .npz with `mu` and `sigma`, as pytorch-fid reads and writ
 Examples:
   ptsbench fid real/ drawn/ --weights pt_inception-2015-12-05-6726825d.pth
   ptsbench fid real/ --weights pt_inception-2015-12-05-6726825d.pth --save real.npz
-  ptsbench fid real.npz drawn.npz";
+  ptsbench fid real.npz drawn.npz
+  ptsbench fid real.npz --generator ddpm_cifar10_32 --generator-weights sparse.safetensors --steps 100 \\
+      --weights pt_inception-2015-12-05-6726825d.pth";
 
 /// Tells how far two sets of pictures are apart: the distance of Frechet between what a classifier sees in them.
 #[derive(Debug, Args)]
@@ -38,7 +43,7 @@ pub(super) struct Fid {
     /// A folder of pictures, or a statistics file
     a: PathBuf,
     /// Another one; may be left out with `--save`
-    #[arg(required_unless_present = "save")]
+    #[arg(required_unless_present_any = ["save", "generator"], conflicts_with = "generator")]
     b: Option<PathBuf>,
     /// The classifier that looks at pictures
     #[arg(long, default_value = INCEPTION)]
@@ -46,6 +51,17 @@ pub(super) struct Fid {
     /// Its checkpoint, as for the other commands
     #[arg(long, value_name = "FILE")]
     weights: Option<WeightsSpec>,
+    /// Compare with what this diffusion model draws
+    #[arg(long, value_name = "MODEL", requires = "generator_weights")]
+    generator: Option<Spec>,
+    /// Its checkpoint
+    #[arg(long, value_name = "FILE")]
+    generator_weights: Option<WeightsSpec>,
+    /// How many pictures it draws
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = positive)]
+    count: usize,
+    #[command(flatten)]
+    drawing: DrawingArgs,
     /// Write the statistics of the first set to this .npz
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
@@ -69,10 +85,19 @@ struct Document {
 
 #[derive(Debug, Serialize)]
 struct Set {
-    path: PathBuf,
+    /// A path, or the generator.
+    name: String,
     /// How many pictures were looked at; nothing for a statistics file.
     pictures: Option<usize>,
     skipped: usize,
+}
+
+/// Where pictures, or what is known of them, come from.
+#[derive(Debug, Clone, Copy)]
+enum Origin<'a> {
+    Statistics(&'a Path),
+    Folder(&'a Path),
+    Generator(&'a Spec, &'a WeightsSpec),
 }
 
 impl Fid {
@@ -80,25 +105,27 @@ impl Fid {
         if let Some(path) = &self.save {
             check_output(path)?;
         }
-        let paths: Vec<&Path> = std::iter::once(&self.a)
-            .chain(&self.b)
-            .map(PathBuf::as_path)
-            .collect();
+        let origins = self.origins();
         let engine = Engine::new(self.device.open()?, None);
-        let subject = if paths.iter().all(|path| is_file_of_statistics(path)) {
+        let known = |origin: &Origin<'_>| matches!(origin, Origin::Statistics(_));
+        let judge = if origins.iter().all(known) {
             None
         } else {
-            Some(self.subject(&engine)?)
+            Some(self.judge(&engine)?)
         };
         listen()?;
         let mut sets = Vec::new();
         let mut statistics = Vec::new();
-        for path in paths {
-            let (set, found) = match &subject {
-                Some(subject) if !is_file_of_statistics(path) => {
-                    self.look(&engine, subject, path)?
+        for origin in origins {
+            let (set, found) = match (origin, &judge) {
+                (Origin::Statistics(path), _) | (Origin::Folder(path), None) => {
+                    (Set::of(path.display()), Statistics::read(path)?)
                 }
-                _ => (Set::read(path), Statistics::read(path)?),
+                (Origin::Folder(path), Some(judge)) => self.look_at(&engine, judge, path)?,
+                (Origin::Generator(model, weights), judge) => {
+                    let judge = judge.as_ref().expect("pictures have a judge");
+                    self.look_at_drawings(&engine, judge, model, weights)?
+                }
             };
             sets.push(set);
             statistics.push(found);
@@ -110,7 +137,7 @@ impl Fid {
             [a, b] => Some(a.frechet(b)?),
             _ => None,
         };
-        let network = subject.as_ref().map(|_| self.model.name.as_str());
+        let network = judge.as_ref().map(|_| self.model.name.as_str());
         let document = Document {
             metric: match network {
                 Some(INCEPTION) => "fid",
@@ -123,7 +150,20 @@ impl Fid {
         write(self.format, &document, Document::text)
     }
 
-    fn subject(&self, engine: &Engine) -> Result<Arc<Subject>, CliError> {
+    fn origins(&self) -> Vec<Origin<'_>> {
+        let paths = std::iter::once(&self.a).chain(&self.b);
+        let given = paths.map(|path| match path.extension() {
+            Some(extension) if extension.eq_ignore_ascii_case("npz") => Origin::Statistics(path),
+            _ => Origin::Folder(path),
+        });
+        let drawn = self.generator.iter().zip(&self.generator_weights);
+        given
+            .chain(drawn.map(|(model, weights)| Origin::Generator(model, weights)))
+            .collect()
+    }
+
+    /// Loads the network that looks at pictures.
+    fn judge(&self, engine: &Engine) -> Result<Arc<Subject>, CliError> {
         crate::models::family_of(&self.model.name)?;
         let weights = self.weights.as_ref().ok_or_else(|| {
             let why =
@@ -134,24 +174,22 @@ impl Fid {
     }
 
     /// Looks at the pictures of a folder, batch by batch.
-    fn look(
+    fn look_at(
         &self,
         engine: &Engine,
-        subject: &Subject,
+        judge: &Subject,
         folder: &Path,
     ) -> Result<(Set, Statistics), CliError> {
-        let files = image_files(folder).map_err(crate::tasks::TaskError::from)?;
-        let network = engine.network(subject, &subject.folded);
-        let features = Features::new(network, &subject.preprocess)?;
+        let files = image_files(folder).map_err(TaskError::from)?;
+        let network = engine.network(judge, &judge.folded);
+        let features = Features::new(network, &judge.preprocess)?;
         let watcher = Console::new().watch("fid");
         let progress: &dyn Progress = &watcher;
-        progress.stage(
-            &folder.display().to_string(),
-            files.len().div_ceil(self.batch_size),
-        );
+        let batches = files.chunks(self.batch_size);
+        progress.stage(&folder.display().to_string(), batches.len());
         let mut moments = Moments::new(features.width());
         let mut skipped = Vec::new();
-        for batch in files.chunks(self.batch_size) {
+        for batch in batches {
             progress.check().map_err(|_| CliError::Interrupted)?;
             let mut images = Vec::with_capacity(batch.len());
             for path in batch {
@@ -168,36 +206,63 @@ impl Fid {
         drop(watcher);
         report(&skipped);
         let set = Set {
-            path: folder.to_owned(),
             pictures: Some(moments.count()),
             skipped: skipped.len(),
+            ..Set::of(folder.display())
+        };
+        Ok((set, moments.statistics()?))
+    }
+
+    /// Draws pictures and looks at them, batch by batch.
+    fn look_at_drawings(
+        &self,
+        engine: &Engine,
+        judge: &Subject,
+        model: &Spec,
+        weights: &WeightsSpec,
+    ) -> Result<(Set, Statistics), CliError> {
+        crate::models::family_of(&model.name)?;
+        let generator = engine.subject(model, weights, None, Allow::Nothing)?;
+        let drawer = engine.network(&generator, &generator.folded);
+        let sampler = self.drawing.sampler()?;
+        let drawing = Drawing::new(drawer, sampler.as_ref(), self.drawing.seed)?;
+        let network = engine.network(judge, &judge.folded);
+        let features = Features::new(network, &judge.preprocess)?;
+        let watcher = Console::new().watch("fid");
+        let progress: &dyn Progress = &watcher;
+        let steps = self.count.div_ceil(self.batch_size) * drawing.steps();
+        progress.stage(&model.to_string(), steps);
+        let mut moments = Moments::new(features.width());
+        for first in (0..self.count).step_by(self.batch_size) {
+            let numbers = first..self.count.min(first + self.batch_size);
+            let drawn = drawing.images(drawer, numbers, progress, |_| Ok(()))?;
+            let images = generator.preprocess.images(&drawn);
+            moments.push(&features.of(&images.map_err(TaskError::from)?)?)?;
+        }
+        let set = Set {
+            pictures: Some(self.count),
+            ..Set::of(model)
         };
         Ok((set, moments.statistics()?))
     }
 }
 
-/// Whether a path is a statistics file by its name.
-fn is_file_of_statistics(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("npz"))
-}
-
 impl Set {
-    fn read(path: &Path) -> Self {
+    fn of(name: impl Display) -> Self {
         Self {
-            path: path.to_owned(),
+            name: name.to_string(),
             pictures: None,
             skipped: 0,
         }
     }
 
     fn text(&self) -> String {
-        let path = self.path.display();
+        let name = &self.name;
         match (self.pictures, self.skipped) {
-            (None, _) => format!("{path}"),
-            (Some(pictures), 0) => format!("{path} ({pictures} pictures)"),
+            (None, _) => name.clone(),
+            (Some(pictures), 0) => format!("{name} ({pictures} pictures)"),
             (Some(pictures), skipped) => {
-                format!("{path} ({pictures} pictures, {skipped} left out)")
+                format!("{name} ({pictures} pictures, {skipped} left out)")
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::harness::{Console, listen};
 use crate::progress::Progress;
 use crate::registry::Spec;
 use crate::tasks::TaskError;
-use crate::tasks::generation::{Drawing, SAMPLERS};
+use crate::tasks::generation::{Drawing, SAMPLERS, Sampler};
 use clap::Args;
 use serde_json::Value;
 use std::fs;
@@ -33,15 +33,8 @@ pub(super) struct Sample {
     /// How many pictures
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = positive)]
     count: usize,
-    /// The way from noise to picture: `ddim` or `ddpm`; `ddim(eta=1)` adds as much fresh noise as DDPM
-    #[arg(long, default_value = "ddim")]
-    sampler: Spec,
-    /// The steps on the way [default: 50 of ddim, 1000 of ddpm]
-    #[arg(long, value_name = "N", value_parser = positive)]
-    steps: Option<usize>,
-    /// The seed of the noise
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    #[command(flatten)]
+    drawing: DrawingArgs,
     /// Pictures drawn at once: more are faster and take more memory
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = positive)]
     batch_size: usize,
@@ -53,21 +46,42 @@ pub(super) struct Sample {
     output: PathBuf,
 }
 
+/// How pictures are drawn.
+#[derive(Debug, Args)]
+pub(super) struct DrawingArgs {
+    /// The way from noise to picture: `ddim` or `ddpm`; `ddim(eta=1)` adds as much fresh noise as DDPM
+    #[arg(long, default_value = "ddim")]
+    sampler: Spec,
+    /// The steps on the way [default: 50 of ddim, 1000 of ddpm]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    steps: Option<usize>,
+    /// The seed of the noise
+    #[arg(long, default_value_t = 0)]
+    pub(super) seed: u64,
+}
+
+impl DrawingArgs {
+    /// Returns the sampler.
+    pub(super) fn sampler(&self) -> Result<Box<dyn Sampler>, CliError> {
+        let mut spec = self.sampler.clone();
+        if let Some(steps) = self.steps {
+            spec.params.insert("steps".to_owned(), Value::from(steps));
+        }
+        Ok(SAMPLERS.build(&spec)?)
+    }
+}
+
 impl Sample {
     pub(super) fn execute(&self) -> Result<(), CliError> {
         check_output(&self.output)?;
         if let Some(folder) = &self.images {
             fs::create_dir_all(folder).map_err(|source| unwritable(folder, "--images", source))?;
         }
-        let mut spec = self.sampler.clone();
-        if let Some(steps) = self.steps {
-            spec.params.insert("steps".to_owned(), Value::from(steps));
-        }
-        let sampler = SAMPLERS.build(&spec)?;
+        let sampler = self.drawing.sampler()?;
         let engine = self.subject.engine()?;
         let subject = self.subject.load(&engine, None)?;
         let network = engine.network(&subject, &subject.folded);
-        let drawing = Drawing::new(network, sampler.as_ref(), self.seed)?;
+        let drawing = Drawing::new(network, sampler.as_ref(), self.drawing.seed)?;
         listen()?;
         let watcher = Console::new().watch("sample");
         let progress: &dyn Progress = &watcher;

@@ -73,6 +73,46 @@ fn sets_are_as_far_apart_as_their_statistics() {
         .as_f64()
         .unwrap();
     assert!((kept / apart - 1.0).abs() < 1e-9, "{kept} and {apart}");
+    let unet = super::sample::checkpoint(&folder);
+    let draw = [
+        "--generator",
+        "ddpm_micro_28",
+        "--generator-weights",
+        text(&unet),
+    ];
+    let fid = |count: &'static str| {
+        let fixed = [
+            "fid",
+            text(&files[0]),
+            "--format",
+            "json",
+            "--steps",
+            "2",
+            "--count",
+            count,
+        ];
+        json(&[&fixed[..], &draw, &CLASSIFIER].concat())
+    };
+    let drawn = fid("5");
+    assert_eq!(drawn["sets"][1]["pictures"], 5);
+    let pictures = folder.path().join("drawn");
+    let grid = folder.path().join("grid.png");
+    let mut sample = vec![
+        "sample",
+        "--model",
+        "ddpm_micro_28",
+        "--weights",
+        text(&unet),
+    ];
+    sample.extend(["--count", "5", "--steps", "2", "--output", text(&grid)]);
+    sample.extend(["--images", text(&pictures)]);
+    assert_eq!(run(&sample).0, 0);
+    let saved = distance(&files[0], &pictures, &CLASSIFIER)["distance"]
+        .as_f64()
+        .unwrap();
+    let drawn = drawn["distance"].as_f64().unwrap();
+    assert!((drawn / saved - 1.0).abs() < 1e-6, "{drawn} and {saved}");
+
     let mixed = distance(&files[0], &light, &CLASSIFIER)["distance"]
         .as_f64()
         .unwrap();

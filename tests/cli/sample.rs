@@ -35,7 +35,7 @@ fn save(path: &Path, tensors: &[(&str, Tensor)]) {
 }
 
 /// Writes a checkpoint.
-fn checkpoint(folder: &TempDir) -> PathBuf {
+pub(super) fn checkpoint(folder: &TempDir) -> PathBuf {
     let model = models::build(&MODEL.parse().unwrap()).unwrap();
     let path = folder.path().join("unet.safetensors");
     save(&path, &tensors(&model));
