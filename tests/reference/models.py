@@ -218,11 +218,11 @@ FAMILIES: Dict[str, List[Case]] = {
     "retinanet": [Case("retinanet_resnet50_fpn", "torchvision", classes=4, batch=1)],
     "fcos": [Case("fcos_resnet50_fpn", "torchvision", classes=4, batch=1)],
     "unet2d": [
-        Case("ddpm_micro_28", "diffusers", 1, 28, 0, 3),
+        Case("ddpm_micro_28", "diffusers", 1, 28, 0),
         Case("ddpm_cifar10_32", "diffusers", 3, 8, 0, 1),
         Case("ddpm_cifar10_32", "diffusers", 3, 32, 0, 2),
         *(Case(f"ddpm_{what}_256", "diffusers", 3, 64, 0, 1) for what in ("church", "bedroom")),
-        Case("ddpm_micro_28", "diffusers:diffusers before 0.18", 1, 28, 0, 3),
+        Case("ddpm_micro_28", "diffusers before 0.18:ddpm_micro_28", 1, 28, 0),
     ],
 }
 
@@ -389,9 +389,9 @@ def network(case: Case) -> nn.Module:
             torch.nn.Module, "load_state_dict"
         ):
             return inception.fid_inception_v3()
-    if source == "diffusers":
-        model = unet(case.model, case.channels, case.size)
-        if name != case.model:
+    if source.startswith("diffusers"):
+        model = unet(name, case.channels, case.size)
+        if source != "diffusers":
             model.called = before
         return model
     if source == "torchvision":

@@ -7,7 +7,7 @@ from typing import Tuple
 from diffusers import UNet2DModel
 
 # The time steps of the images of a batch.
-TIMESTEPS = (731, 3, 999)
+TIMESTEPS = (731, 3)
 
 # Channels of each level, the levels with attention, residual blocks a level, groups of the norms.
 CONFIGURATIONS = {
