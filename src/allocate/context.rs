@@ -5,6 +5,8 @@ use crate::distill::Objective;
 use crate::graph::{Graph, Weights};
 use crate::progress::Progress;
 use candle_core::Tensor;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::error::Error;
 use std::fmt::Debug;
@@ -82,6 +84,18 @@ impl<'a> Context<'a> {
     ) -> Result<Calibration<'a>, AllocateError> {
         let data = self.data.ok_or(AllocateError::NoData(allocator))?;
         data.calibration().map_err(AllocateError::Calibration)
+    }
+
+    /// Returns what `make` gives, kept under `name` for other cases ([`Calibrate::once`]).
+    pub(super) fn kept<T: Serialize + DeserializeOwned>(
+        &self,
+        allocator: &'static str,
+        name: &str,
+        make: impl Fn() -> Result<T, AllocateError>,
+    ) -> Result<T, AllocateError> {
+        let data = self.data.ok_or(AllocateError::NoData(allocator))?;
+        let kept = data.once(name, &mut || Ok(serde_json::to_value(make()?)?))?;
+        Ok(serde_json::from_value(kept)?)
     }
 
     pub(super) fn check(&self) -> Result<(), AllocateError> {

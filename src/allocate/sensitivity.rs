@@ -72,12 +72,8 @@ impl Allocator for SensitivityAnalysis {
 impl SensitivityAnalysis {
     /// Returns what was measured before, or measures it.
     fn table(&self, context: Context<'_>) -> Result<Sensitivity, AllocateError> {
-        let data = context.data.ok_or(AllocateError::NoData(NAME))?;
         let name = format!("{NAME}-{}-{}", self.rates, self.samples);
-        let table = data.once(&name, &mut || {
-            Ok(serde_json::to_value(self.measure(context)?)?)
-        })?;
-        Ok(serde_json::from_value(table)?)
+        context.kept(NAME, &name, || self.measure(context))
     }
 
     fn measure(&self, context: Context<'_>) -> Result<Sensitivity, AllocateError> {

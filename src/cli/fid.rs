@@ -233,11 +233,9 @@ impl Fid {
         let steps = self.count.div_ceil(self.batch_size) * drawing.steps();
         progress.stage(&model.to_string(), steps);
         let mut moments = Moments::new(features.width());
-        for first in (0..self.count).step_by(self.batch_size) {
-            let numbers = first..self.count.min(first + self.batch_size);
-            let drawn = drawing.images(drawer, numbers, progress, |_| Ok(()))?;
-            let images = generator.preprocess.images(&drawn);
-            moments.push(&features.of(&images.map_err(TaskError::from)?)?)?;
+        let sizes = (self.count, self.batch_size);
+        for drawn in drawing.pictures(drawer, &generator.preprocess, sizes, progress) {
+            moments.push(&features.of(&drawn?)?)?;
         }
         let set = Set {
             pictures: Some(self.count),

@@ -8,7 +8,6 @@ use crate::data::Image;
 use crate::harness::{Console, listen};
 use crate::progress::Progress;
 use crate::registry::Spec;
-use crate::tasks::TaskError;
 use crate::tasks::generation::{Drawing, SAMPLERS, Sampler};
 use clap::Args;
 use serde_json::Value;
@@ -88,11 +87,9 @@ impl Sample {
         let batches = self.count.div_ceil(self.batch_size);
         progress.stage("sample", batches * drawing.steps());
         let mut pictures = Vec::with_capacity(self.count);
-        for first in (0..self.count).step_by(self.batch_size) {
-            let numbers = first..self.count.min(first + self.batch_size);
-            let images = drawing.images(network, numbers, progress, |_| Ok(()))?;
-            let images = subject.preprocess.images(&images);
-            pictures.extend(images.map_err(TaskError::from)?);
+        let sizes = (self.count, self.batch_size);
+        for drawn in drawing.pictures(network, &subject.preprocess, sizes, progress) {
+            pictures.extend(drawn?);
         }
         drop(watcher);
         self.write(&pictures)

@@ -94,19 +94,12 @@ impl Default for Fcpts {
 
 impl Allocator for Fcpts {
     fn rates(&self, context: Context<'_>) -> Result<Rates, AllocateError> {
-        let data = context.data.ok_or(AllocateError::NoData(NAME))?;
         let name = serde_json::to_string(&(NAME, self, context.target))?;
-        let learned = data.once(&name, &mut || {
+        let (rates, learning) = context.kept(NAME, &name, || {
             let calibration = context.calibration(NAME)?;
             let start = self.init.rates(context, calibration.seed)?;
-            Ok(serde_json::to_value(learn(
-                self,
-                context,
-                &calibration,
-                &start,
-            )?)?)
+            learn(self, context, &calibration, &start)
         })?;
-        let (rates, learning) = serde_json::from_value(learned)?;
         Ok(Rates {
             rates,
             evidence: Some(Evidence::Learning(learning)),

@@ -132,6 +132,15 @@ fn shape_with_numbers(inputs: &[&Shape]) -> std::result::Result<Shape, OpError> 
     Ok((*image).clone())
 }
 
+/// Scales and shifts each channel of each sample on the kernels, by numbers `[n, c]` in any shape.
+fn scale_and_shift_samples(x: &Tensor, scale: &Tensor, shift: &Tensor) -> Result<Tensor> {
+    let (n, c, h, w) = x.dims4()?;
+    // The channels of all samples, as those of one.
+    let channels = x.reshape((1, n * c, h * w))?;
+    let (scale, shift) = (scale.reshape(n * c)?, shift.reshape(n * c)?);
+    kernels::scale_and_shift(&channels, &scale, &shift, Clamp::NONE)?.reshape((n, c, h, w))
+}
+
 /// Returns a per-channel vector `[c]` shaped to broadcast over a batch with its channels on axis 1.
 fn per_channel(vector: &Tensor, rank: usize) -> Result<Tensor> {
     let mut shape = vec![1; rank];
@@ -172,5 +181,7 @@ pub(super) fn clamp_gradient(output: &Tensor, gradient: &Tensor, clamp: Clamp) -
     Ok(gradient)
 }
 
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;

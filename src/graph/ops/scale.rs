@@ -1,8 +1,8 @@
 //! The scaling of squeeze-and-excitation (Hu et al. 2018, eq. 4).
 
-use super::shape_with_numbers;
+use super::{scale_and_shift_samples, shape_with_numbers};
 use crate::graph::{Motif, OpError, Operator, Shape};
-use crate::kernels::{self, Clamp};
+use crate::kernels;
 use candle_core::{Result, Tensor};
 use serde::Serialize;
 
@@ -21,33 +21,19 @@ impl Operator for Scale {
 
     fn run(&self, inputs: &[&Tensor], _params: &[&Tensor]) -> Result<Tensor> {
         let (x, factors) = (inputs[0], inputs[1]);
-        let (n, c, h, w) = x.dims4()?;
+        let (n, c, ..) = x.dims4()?;
         if !kernels::serves(x) {
             return x.broadcast_mul(&factors.reshape((n, c, 1, 1))?);
         }
-        // The channels of all samples, as those of one.
-        let factors = factors.reshape(n * c)?;
-        let channels = x.reshape((1, n * c, h * w))?;
-        kernels::scale_and_shift(&channels, &factors, &factors.zeros_like()?, Clamp::NONE)?
-            .reshape((n, c, h, w))
+        scale_and_shift_samples(x, factors, &factors.zeros_like()?)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{DType, Device, Var};
-
-    fn noise(seed: usize, dims: &[usize]) -> Tensor {
-        let value = |i: usize| ((i * 2_654_435_761 + seed * 40_503) % 1013) as f32 / 506.5 - 1.0;
-        let values: Vec<f32> = (0..dims.iter().product()).map(value).collect();
-        Tensor::from_vec(values, dims, &Device::Cpu).unwrap()
-    }
-
-    fn flat(tensor: &Tensor) -> Vec<f32> {
-        let tensor = tensor.to_dtype(DType::F32).unwrap();
-        tensor.flatten_all().unwrap().to_vec1().unwrap()
-    }
+    use crate::graph::ops::testing::{flat, noise};
+    use candle_core::{DType, Var};
 
     /// Output and gradients of a weighted sum of it.
     fn outcome(x: &Tensor, factors: &Tensor) -> Vec<Vec<f32>> {

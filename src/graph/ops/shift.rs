@@ -1,8 +1,8 @@
 //! The way in which residual blocks of diffusion models take the time step (Ho et al. 2020, appendix B).
 
-use super::shape_with_numbers;
+use super::{scale_and_shift_samples, shape_with_numbers};
 use crate::graph::{Call, Gradients, Motif, OpError, Operator, Shape};
-use crate::kernels::{self, Clamp};
+use crate::kernels;
 use candle_core::{Result, Tensor};
 use serde::Serialize;
 
@@ -21,15 +21,11 @@ impl Operator for Shift {
 
     fn run(&self, inputs: &[&Tensor], _params: &[&Tensor]) -> Result<Tensor> {
         let (x, shifts) = (inputs[0], inputs[1]);
-        let (n, c, h, w) = x.dims4()?;
+        let (n, c, ..) = x.dims4()?;
         if !kernels::serves(x) {
             return x.broadcast_add(&shifts.reshape((n, c, 1, 1))?);
         }
-        // The channels of all samples, as those of one.
-        let shifts = shifts.reshape(n * c)?;
-        let channels = x.reshape((1, n * c, h * w))?;
-        kernels::scale_and_shift(&channels, &shifts.ones_like()?, &shifts, Clamp::NONE)?
-            .reshape((n, c, h, w))
+        scale_and_shift_samples(x, &shifts.ones_like()?, shifts)
     }
 
     fn gradients(&self, call: &Call<'_>, gradient: &Tensor) -> Result<Gradients> {
@@ -51,18 +47,7 @@ impl Operator for Shift {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{DType, Device};
-
-    fn noise(seed: usize, dims: &[usize]) -> Tensor {
-        let value = |i: usize| ((i * 2_654_435_761 + seed * 40_503) % 1013) as f32 / 506.5 - 1.0;
-        let values: Vec<f32> = (0..dims.iter().product()).map(value).collect();
-        Tensor::from_vec(values, dims, &Device::Cpu).unwrap()
-    }
-
-    fn flat(tensor: &Tensor) -> Vec<f32> {
-        let tensor = tensor.to_dtype(DType::F32).unwrap();
-        tensor.flatten_all().unwrap().to_vec1().unwrap()
-    }
+    use crate::graph::ops::testing::{flat, noise};
 
     #[test]
     fn is_the_broadcast_sum() {

@@ -4,6 +4,7 @@ use super::noise::Noise;
 use super::path::Path;
 use super::samplers::Sampler;
 use super::schedule::Schedule;
+use crate::data::{Image, Preprocess};
 use crate::graph::Plan;
 use crate::progress::Progress;
 use crate::tasks::{Network, TaskError};
@@ -55,14 +56,27 @@ impl<'a> Drawing<'a> {
         })
     }
 
-    /// Returns the shape of an image: channels, height and width.
-    pub fn shape(&self) -> [usize; 3] {
-        self.noise.shape
-    }
-
     /// Returns the number of steps that each image takes.
     pub fn steps(&self) -> usize {
         self.path.steps.len()
+    }
+
+    /// Draws the first `count` images as pictures, so many at once.
+    ///
+    /// # Errors
+    /// As in [`Self::images`], and where `preprocess` does not fit the network.
+    pub fn pictures(
+        &self,
+        network: Network<'_>,
+        preprocess: &Preprocess,
+        (count, at_once): (usize, usize),
+        progress: &dyn Progress,
+    ) -> impl Iterator<Item = Result<Vec<Image>, TaskError>> {
+        (0..count).step_by(at_once).map(move |first| {
+            let numbers = first..count.min(first + at_once);
+            let images = self.images(network, numbers, progress, |_| Ok(()))?;
+            Ok(preprocess.images(&images)?)
+        })
     }
 
     /// Draws the images with these numbers, `[n, c, h, w]`, mostly between -1 and 1; `watch` sees what the network is given at each step.

@@ -139,10 +139,8 @@ impl Task for Generation {
         let batch = batch_size(network.graph);
         progress.stage("draw", count.div_ceil(batch) * drawing.steps());
         let mut images = Vec::with_capacity(count);
-        for first in (0..count).step_by(batch) {
-            let numbers = first..count.min(first + batch);
-            let drawn = drawing.images(network, numbers, progress, |_| Ok(()))?;
-            images.extend(source.preprocess.images(&drawn)?);
+        for pictures in drawing.pictures(network, source.preprocess, (count, batch), progress) {
+            images.extend(pictures?);
         }
         let seen = match Classifier::of(source.dataset) {
             Some(classifier) => Some([
