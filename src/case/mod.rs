@@ -8,7 +8,7 @@ use crate::allocate::{ALLOCATORS, Allocator};
 use crate::data::{AUGMENTATIONS, DataSpec};
 use crate::reconstruct::Reconstruction;
 use crate::registry::{Spec, SpecError};
-use crate::tasks::{EvaluationRequest, TASKS, Task};
+use crate::tasks::{EvaluationRequest, JudgeSpec, TASKS, Task};
 use crate::weights::{EMBEDDED, WeightsSpec};
 use std::error::Error;
 use std::fmt;
@@ -32,6 +32,8 @@ pub struct Case {
     pub augment: Vec<Spec>,
     /// The task.
     pub task: Box<dyn Task>,
+    /// The network that looks at what is made, if the task wants one.
+    pub judge: Option<JudgeSpec>,
 }
 
 /// A part of a case's work.
@@ -110,7 +112,11 @@ impl Case {
     /// The reason why the case cannot run here.
     pub fn availability(&self) -> Result<(), String> {
         self.data.availability().map_err(|e| e.to_string())?;
-        self.weights.availability().map_err(|e| e.to_string())
+        let judge = self.judge.as_ref().map(|judge| &judge.weights);
+        [Some(&self.weights), judge]
+            .into_iter()
+            .flatten()
+            .try_for_each(|weights| weights.availability().map_err(|e| e.to_string()))
     }
 
     /// Returns what is to be measured.
@@ -119,6 +125,7 @@ impl Case {
             limit: self.spec.settings.limit,
             strict: self.spec.settings.strict,
             dense: None,
+            judge: None,
         }
     }
 
@@ -127,14 +134,18 @@ impl Case {
         if let WeightsSpec::Embedded(name) = &weights {
             EMBEDDED.find(name)?;
         }
+        let data: DataSpec = spec.data.parse()?;
+        let task = TASKS.build(&spec.task.parse()?)?;
+        let judge = spec.judge.as_deref().map(str::parse).transpose()?;
         Ok(Self {
+            judge: task.judge(judge.as_ref(), data.dataset_name())?,
             model: spec.model.parse()?,
             weights,
-            data: spec.data.parse()?,
+            data,
             allocator: ALLOCATORS.build(&spec.allocator.parse()?)?,
             reconstruction: spec.reconstruction.parse()?,
             augment: augmentations(&spec.settings.augment)?,
-            task: TASKS.build(&spec.task.parse()?)?,
+            task,
             spec,
         })
     }

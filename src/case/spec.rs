@@ -18,6 +18,9 @@ pub struct CaseSpec {
     pub weights: String,
     /// The data spec.
     pub data: String,
+    /// The weights spec of the network that looks at what is made of the data, if one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judge: Option<String>,
     /// The allocator spec.
     pub allocator: String,
     /// The reconstruction spec.

@@ -53,6 +53,9 @@ impl Eval {
         let engine = self.subject.engine()?;
         let subject = self.subject.load(&engine, Some(&self.data))?;
         let task = TASKS.build(&self.task.spec(&self.subject.model)?)?;
+        let judge = task.judge(self.task.judge(), self.data.dataset_name())?;
+        let judge = judge.map(|spec| engine.judge(&spec, &self.data));
+        let judge = judge.transpose()?;
         listen()?;
         let watcher = Console::new().watch("eval");
         let weights = &subject.folded;
@@ -60,6 +63,7 @@ impl Eval {
             limit: self.limit,
             strict: self.strict,
             dense: None,
+            judge: judge.as_deref().map(|judge| engine.judging(judge)),
         };
         let evaluation = engine.evaluate(&subject, weights, task.as_ref(), request, &watcher)?;
         drop(watcher);

@@ -7,21 +7,18 @@ use super::sample::DrawingArgs;
 use super::subject::{DeviceArg, positive};
 use crate::data::{Image, image_files};
 use crate::harness::{Console, listen};
-use crate::metrics::{Moments, Statistics};
+use crate::metrics::{Impressions, Statistics};
 use crate::pipeline::{Allow, Engine, Subject};
 use crate::progress::Progress;
 use crate::registry::Spec;
 use crate::tasks::TaskError;
-use crate::tasks::generation::{Drawing, Features};
+use crate::tasks::generation::{Drawing, INCEPTION, Look};
 use crate::weights::WeightsSpec;
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// The network of the Frechet inception distance.
-const INCEPTION: &str = "fid_inception_v3";
 
 const AFTER_HELP: &str = "\
 With the network of the Frechet inception distance (`pt_inception-2015-12-05-6726825d.pth` of pytorch-fid, the default model) the result is \
@@ -81,6 +78,9 @@ struct Document {
     model: Option<String>,
     sets: Vec<Set>,
     distance: Option<f64>,
+    /// A thousand times the kernel distance, where pictures of both sets were looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kernel_distance: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -90,6 +90,15 @@ struct Set {
     /// How many pictures were looked at; nothing for a statistics file.
     pictures: Option<usize>,
     skipped: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inception_score: Option<f64>,
+}
+
+/// What is known of a set.
+#[derive(Debug)]
+enum Known {
+    Statistics(Statistics),
+    Impressions(Impressions),
 }
 
 /// Where pictures, or what is known of them, come from.
@@ -115,11 +124,12 @@ impl Fid {
         };
         listen()?;
         let mut sets = Vec::new();
-        let mut statistics = Vec::new();
+        let mut found = Vec::new();
         for origin in origins {
-            let (set, found) = match (origin, &judge) {
+            let (set, known) = match (origin, &judge) {
                 (Origin::Statistics(path), _) | (Origin::Folder(path), None) => {
-                    (Set::of(path.display()), Statistics::read(path)?)
+                    let statistics = Statistics::read(path)?;
+                    (Set::of(path.display()), Known::Statistics(statistics))
                 }
                 (Origin::Folder(path), Some(judge)) => self.look_at(&engine, judge, path)?,
                 (Origin::Generator(model, weights), judge) => {
@@ -128,13 +138,17 @@ impl Fid {
                 }
             };
             sets.push(set);
-            statistics.push(found);
+            found.push(known);
         }
         if let Some(path) = &self.save {
-            statistics[0].write(path)?;
+            found[0].statistics().write(path)?;
         }
-        let distance = match &statistics[..] {
-            [a, b] => Some(a.frechet(b)?),
+        let distance = match &found[..] {
+            [a, b] => Some(a.statistics().frechet(b.statistics())?),
+            _ => None,
+        };
+        let kernel_distance = match &found[..] {
+            [Known::Impressions(a), Known::Impressions(b)] => a.kernel_distance(b)?,
             _ => None,
         };
         let network = judge.as_ref().map(|_| self.model.name.as_str());
@@ -146,6 +160,7 @@ impl Fid {
             model: network.map(|_| self.model.to_string()),
             sets,
             distance,
+            kernel_distance: kernel_distance.map(|distance| 1000.0 * distance),
         };
         write(self.format, &document, Document::text)
     }
@@ -179,15 +194,13 @@ impl Fid {
         engine: &Engine,
         judge: &Subject,
         folder: &Path,
-    ) -> Result<(Set, Statistics), CliError> {
+    ) -> Result<(Set, Known), CliError> {
         let files = image_files(folder).map_err(TaskError::from)?;
-        let network = engine.network(judge, &judge.folded);
-        let features = Features::new(network, &judge.preprocess)?;
+        let mut look = Look::new(engine.judging(judge), files.len())?;
         let watcher = Console::new().watch("fid");
         let progress: &dyn Progress = &watcher;
         let batches = files.chunks(self.batch_size);
         progress.stage(&folder.display().to_string(), batches.len());
-        let mut moments = Moments::new(features.width());
         let mut skipped = Vec::new();
         for batch in batches {
             progress.check().map_err(|_| CliError::Interrupted)?;
@@ -199,18 +212,17 @@ impl Fid {
                 }
             }
             if !images.is_empty() {
-                moments.push(&features.of(&images)?)?;
+                look.push(&images)?;
             }
             progress.step("batch");
         }
         drop(watcher);
         report(&skipped);
         let set = Set {
-            pictures: Some(moments.count()),
             skipped: skipped.len(),
             ..Set::of(folder.display())
         };
-        Ok((set, moments.statistics()?))
+        set.seen(&look)
     }
 
     /// Draws pictures and looks at them, batch by batch.
@@ -220,28 +232,22 @@ impl Fid {
         judge: &Subject,
         model: &Spec,
         weights: &WeightsSpec,
-    ) -> Result<(Set, Statistics), CliError> {
+    ) -> Result<(Set, Known), CliError> {
         crate::models::family_of(&model.name)?;
         let generator = engine.subject(model, weights, None, Allow::Nothing)?;
         let drawer = engine.network(&generator, &generator.folded);
         let sampler = self.drawing.sampler()?;
         let drawing = Drawing::new(drawer, sampler.as_ref(), self.drawing.seed)?;
-        let network = engine.network(judge, &judge.folded);
-        let features = Features::new(network, &judge.preprocess)?;
+        let mut look = Look::new(engine.judging(judge), self.count)?;
         let watcher = Console::new().watch("fid");
         let progress: &dyn Progress = &watcher;
         let steps = self.count.div_ceil(self.batch_size) * drawing.steps();
         progress.stage(&model.to_string(), steps);
-        let mut moments = Moments::new(features.width());
         let sizes = (self.count, self.batch_size);
         for drawn in drawing.pictures(drawer, &generator.preprocess, sizes, progress) {
-            moments.push(&features.of(&drawn?)?)?;
+            look.push(&drawn?)?;
         }
-        let set = Set {
-            pictures: Some(self.count),
-            ..Set::of(model)
-        };
-        Ok((set, moments.statistics()?))
+        Set::of(model).seen(&look)
     }
 }
 
@@ -251,17 +257,40 @@ impl Set {
             name: name.to_string(),
             pictures: None,
             skipped: 0,
+            inception_score: None,
         }
     }
 
+    /// Adds what was seen in its pictures.
+    fn seen(self, look: &Look<'_>) -> Result<(Self, Known), CliError> {
+        let impressions = look.impressions()?;
+        let set = Self {
+            pictures: Some(look.count()),
+            inception_score: impressions.inception_score,
+            ..self
+        };
+        Ok((set, Known::Impressions(impressions)))
+    }
+
     fn text(&self) -> String {
-        let name = &self.name;
-        match (self.pictures, self.skipped) {
-            (None, _) => name.clone(),
-            (Some(pictures), 0) => format!("{name} ({pictures} pictures)"),
-            (Some(pictures), skipped) => {
-                format!("{name} ({pictures} pictures, {skipped} left out)")
-            }
+        let mut said: Vec<String> = Vec::new();
+        said.extend(self.pictures.map(|pictures| format!("{pictures} pictures")));
+        said.extend((self.skipped > 0).then(|| format!("{} left out", self.skipped)));
+        let score = self.inception_score;
+        said.extend(score.map(|score| format!("Inception score {score:.3}")));
+        if said.is_empty() {
+            self.name.clone()
+        } else {
+            format!("{} ({})", self.name, said.join(", "))
+        }
+    }
+}
+
+impl Known {
+    fn statistics(&self) -> &Statistics {
+        match self {
+            Self::Statistics(statistics) => statistics,
+            Self::Impressions(impressions) => &impressions.statistics,
         }
     }
 }
@@ -269,10 +298,16 @@ impl Set {
 impl Document {
     fn text(&self) -> String {
         let sets: Vec<String> = self.sets.iter().map(Set::text).collect();
+        let kernel = self.kernel_distance;
+        let kernel = kernel.map(|distance| match self.metric {
+            "fid" => format!(", kid {distance:.4} / 1000"),
+            _ => format!(", kernel distance {distance:.4} / 1000"),
+        });
         match self.distance {
             Some(distance) => format!(
-                "{} {distance:.4} between {}",
+                "{} {distance:.4}{} between {}",
                 self.metric,
+                kernel.unwrap_or_default(),
                 sets.join(" and ")
             ),
             None => format!("statistics of {}", sets.concat()),

@@ -42,9 +42,18 @@ pub(super) struct TaskArg {
     /// The model's task with other parameters, for example `generation(steps=20)`
     #[arg(long, value_name = "SPEC")]
     task: Option<Spec>,
+    /// For generators, the checkpoint of the Inception network (`pt_inception-2015-12-05-6726825d.pth` of pytorch-fid): measures FID, KID and
+    /// the Inception score
+    #[arg(long, value_name = "FILE")]
+    judge: Option<WeightsSpec>,
 }
 
 impl TaskArg {
+    /// Returns the checkpoint of the network that looks at what is drawn.
+    pub(super) fn judge(&self) -> Option<&WeightsSpec> {
+        self.judge.as_ref()
+    }
+
     /// Returns the task of `model`.
     pub(super) fn spec(&self, model: &Spec) -> Result<Spec, CliError> {
         let family = crate::models::family_of(&model.name)?;
@@ -143,6 +152,7 @@ impl SubjectArgs {
             model: self.model.to_string(),
             weights: self.weights.to_string(),
             data: data.to_string(),
+            judge: task.judge.as_ref().map(ToString::to_string),
             allocator: allocator.to_string(),
             reconstruction: reconstruction.to_owned(),
             sparsity,

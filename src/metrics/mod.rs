@@ -8,6 +8,7 @@ mod curve;
 mod detections;
 mod gaussian;
 mod generation;
+mod impressions;
 mod ranking;
 mod scores;
 mod topk;
@@ -15,7 +16,8 @@ mod voc;
 
 pub use detections::{Detection, Detections, Scene};
 pub use gaussian::{Moments, Statistics, StatisticsError};
-pub use generation::Drawings;
+pub use generation::{Drawings, Seen};
+pub use impressions::{Gathering, Impressions, InceptionScore};
 pub use scores::{ClassScores, ScoresError};
 
 use crate::registry::{Named, Registry};
@@ -36,6 +38,9 @@ pub static METRICS: Registry<Metric> = Registry::new(
         coco::MAP_LARGE,
         voc::VOC_MAP,
         voc::VOC_MAP11,
+        generation::FID,
+        generation::KID,
+        generation::INCEPTION_SCORE,
         generation::FRECHET_EMBEDDED,
         generation::DRIFT,
     ],

@@ -60,6 +60,7 @@ use crate::registry::{Named, Params, Registry, Spec, UnknownName};
 use dialect::Dialect;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// Every family of models.
 pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
@@ -113,6 +114,11 @@ trait Architecture: Serialize + DeserializeOwned + Clone + 'static {
     const DIALECTS: &'static [Dialect<Self>] = &[];
     /// Components of the names of tensors that published checkpoints hold besides: what serves training alone, or follows from the rest.
     const UNUSED: &'static [&'static str] = &[];
+
+    /// Returns the parameters that a publisher's `config.json` tells, by our names; none where no such file is known.
+    fn described(_config: &Value) -> Params {
+        Params::new()
+    }
 
     /// Builds the graph.
     ///
@@ -190,6 +196,12 @@ pub trait Family: Sync {
     /// [`ModelError`] as in [`Self::build`].
     fn other_names(&self, spec: &Spec, graph: &Graph) -> Result<Vec<OtherNames>, ModelError>;
 
+    /// Checks that `spec` is the network that a publisher's `config.json` tells of.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] for the first parameter that differs; [`ModelError`] as in [`Self::build`].
+    fn check(&self, spec: &Spec, config: &str) -> Result<(), ModelError>;
+
     /// Returns where `in_chans` and `num_classes` can be read from a checkpoint.
     fn ends(&self) -> Ends;
 
@@ -249,6 +261,25 @@ impl<A: Architecture + Sync> Family for Table<A> {
             spec: spec.to_string(),
             source,
         })
+    }
+
+    fn check(&self, spec: &Spec, config: &str) -> Result<(), ModelError> {
+        let Ok(config) = serde_json::from_str(config) else {
+            return Ok(());
+        };
+        let architecture = self.variant(&spec.name)?.overridden(spec)?;
+        let ours = serde_json::to_value(architecture).unwrap_or_default();
+        for (parameter, said) in A::described(&config) {
+            if ours.get(&parameter).is_some_and(|ours| *ours != said) {
+                return Err(ModelError::Config {
+                    spec: spec.to_string(),
+                    ours: ours[&parameter].to_string(),
+                    said: said.to_string(),
+                    parameter,
+                });
+            }
+        }
+        Ok(())
     }
 
     fn ends(&self) -> Ends {
@@ -340,6 +371,20 @@ pub enum ModelError {
         spec: String,
         /// Which parameter, and why.
         source: serde_json::Error,
+    },
+    /// The checkpoint was made for another network.
+    #[error(
+        "the `config.json` of the checkpoint tells of `{parameter}` {said}, `{spec}` has {ours}: name another model, or set the parameter"
+    )]
+    Config {
+        /// The model.
+        spec: String,
+        /// What differs.
+        parameter: String,
+        /// What the model has.
+        ours: String,
+        /// What the file says.
+        said: String,
     },
     /// The parameters do not go together.
     #[error("model `{spec}` cannot be built")]

@@ -12,7 +12,9 @@ use crate::progress::Progress;
 use crate::record::Record;
 use crate::registry::Spec;
 use crate::shared::Shared;
-use crate::tasks::{Drawn, Evaluation, EvaluationRequest, Exhibit, Network, Task, TaskError};
+use crate::tasks::{
+    Drawn, Evaluation, EvaluationRequest, Exhibit, Judge, JudgeSpec, Network, Task, TaskError,
+};
 use crate::weights::{Checkpoint, WeightsSpec};
 use candle_core::{Device, Tensor};
 use serde::de::DeserializeOwned;
@@ -124,7 +126,10 @@ impl Engine {
         let checkpoint = self.checkpoint(&case.weights)?;
         let data = self.dataset(&case.data)?.fingerprint();
         let data = data.map_err(CaseError::at(&case.spec.id(), Stage::Load))?;
-        Ok(key::of_case(&case.spec, checkpoint.digest(), &data))
+        let judge = case.judge.as_ref().map(|judge| &judge.weights);
+        let judge = judge.map(|weights| self.checkpoint(weights)).transpose()?;
+        let judge = judge.as_ref().map(|checkpoint| checkpoint.digest());
+        Ok(key::of_case(&case.spec, checkpoint.digest(), &data, judge))
     }
 
     /// Runs `case`.
@@ -190,6 +195,24 @@ impl Engine {
         task.evaluate(network, source, request, progress)
     }
 
+    /// Returns the network that looks at what is made of `data`; loaded once.
+    ///
+    /// # Errors
+    /// [`CaseError`] in [`Stage::Load`].
+    pub fn judge(&self, spec: &JudgeSpec, data: &DataSpec) -> Result<Arc<Subject>, CaseError> {
+        self.subject(&spec.model, &spec.weights, Some(data), Allow::Nothing)
+    }
+
+    /// Returns `subject`, a classifier, as one that looks at what others make.
+    pub fn judging<'a>(&'a self, subject: &'a Subject) -> Judge<'a> {
+        Judge {
+            model: subject.model.name,
+            network: self.network(subject, &subject.folded),
+            preprocess: &subject.preprocess,
+            digest: subject.checkpoint.digest(),
+        }
+    }
+
     /// Returns the folded network of `subject` with a binding of its weights.
     pub fn network<'a>(&'a self, subject: &'a Subject, weights: &'a Weights) -> Network<'a> {
         Network {
@@ -206,14 +229,19 @@ impl Engine {
         case: &Case,
         subject: &Subject,
         data: &str,
+        judge: Option<Judge<'_>>,
         progress: &dyn Progress,
     ) -> Result<Evaluation, TaskError> {
-        let request = case.evaluation();
+        let request = EvaluationRequest {
+            judge,
+            ..case.evaluation()
+        };
         let hash = key::of(&json!({
             "model": case.spec.model,
             "task": case.spec.task,
             "weights": subject.checkpoint.digest(),
             "data": data,
+            "judge": judge.map(|judge| judge.digest),
             "limit": request.limit,
             "device": format!("{:?}", self.device.location()),
         }));

@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 /// Returns the hash of everything that the record of a case depends on. Where weights and data lie does not matter, what
 /// they hold does.
-pub(super) fn of_case(spec: &CaseSpec, weights: &str, data: &str) -> String {
+pub(super) fn of_case(spec: &CaseSpec, weights: &str, data: &str, judge: Option<&str>) -> String {
     let mut spec = json!(spec);
     if let Some(fields) = spec.as_object_mut() {
-        for elsewhere in ["weights", "data"] {
+        for elsewhere in ["weights", "data", "judge"] {
             fields.remove(elsewhere);
         }
     }
-    of(&json!({"spec": spec, "weights": weights, "data": data}))
+    of(&json!({"spec": spec, "weights": weights, "data": data, "judge": judge}))
 }
 
 /// Returns the hash of a value, of the record's format and of this program.

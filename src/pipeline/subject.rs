@@ -75,6 +75,9 @@ impl Subject {
     ) -> Result<Self, SubjectError> {
         let family = models::family_of(&spec.name).map_err(ModelError::from)?;
         let spec = completed(spec, family, &checkpoint, image);
+        if let Some(config) = checkpoint.config() {
+            family.check(&spec, config)?;
+        }
         let model = family.build(&spec)?;
         let others = family.other_names(&spec, &model.graph)?;
         let expected: Vec<Expected<'_>> = model

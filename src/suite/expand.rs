@@ -167,6 +167,7 @@ impl SubjectTable {
             model: self.model.clone(),
             weights: self.weights.clone(),
             data: self.data.clone(),
+            judge: self.judge.clone(),
             allocator: String::new(),
             reconstruction: String::new(),
             sparsity: 0.0,
@@ -198,7 +199,12 @@ impl Entry {
         variable: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, CaseError> {
         let mut unset = None;
-        for text in [&mut spec.weights, &mut spec.data] {
+        let texts = [
+            Some(&mut spec.weights),
+            Some(&mut spec.data),
+            spec.judge.as_mut(),
+        ];
+        for text in texts.into_iter().flatten() {
             match expanded(text, variable) {
                 Ok(full) => *text = full,
                 Err(name) => unset = unset.or(Some(format!("the variable `{name}` is not set"))),

@@ -27,6 +27,8 @@ pub(super) struct SubjectTable {
     pub(super) data: String,
     /// The model's task, with parameters.
     pub(super) task: Option<String>,
+    /// The weights of the network that looks at what a generator draws.
+    pub(super) judge: Option<String>,
 }
 
 /// A product of techniques.

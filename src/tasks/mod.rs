@@ -11,9 +11,11 @@ mod drawn;
 mod exhibit;
 pub mod generation;
 mod images;
+mod judge;
 
 pub use drawn::Drawn;
 pub use exhibit::{Exhibit, Mark, Picture};
+pub use judge::{Judge, JudgeSpec};
 
 use crate::data::{DataError, Dataset, Preprocess, PreprocessError, Reader};
 use crate::distill::Objective;
@@ -22,6 +24,7 @@ use crate::metrics::{Metric, ScoresError, StatisticsError};
 use crate::models::Head;
 use crate::progress::{Cancelled, Progress};
 use crate::registry::{Registry, Spec, SpecError, Technique};
+use crate::weights::WeightsSpec;
 use candle_core::{Device, Tensor};
 use std::fmt::Debug;
 
@@ -95,6 +98,8 @@ pub struct EvaluationRequest<'a> {
     pub strict: bool,
     /// What came of the dense network, where a sparse one is measured.
     pub dense: Option<&'a Evaluation>,
+    /// The network that looks at what is measured, where the task asked for one ([`Task::judge`]).
+    pub judge: Option<Judge<'a>>,
 }
 
 /// The values of a task's metrics over some samples.
@@ -133,6 +138,21 @@ pub trait Task: Send + Sync + Debug {
         request: &CalibrationRequest<'_>,
     ) -> Result<Calibration, TaskError> {
         images::calibration(network, source, request)
+    }
+
+    /// Returns the network that is to look at what this one makes of a data set, if there is one: `given` is the user's.
+    ///
+    /// # Errors
+    /// [`TaskError::NoJudge`] where one is given and the task has no use for it.
+    fn judge(
+        &self,
+        given: Option<&WeightsSpec>,
+        _dataset: &str,
+    ) -> Result<Option<JudgeSpec>, TaskError> {
+        match given {
+            None => Ok(None),
+            Some(_) => Err(TaskError::NoJudge { task: self.name() }),
+        }
     }
 
     /// Measures the network on test samples.
@@ -185,6 +205,12 @@ pub enum TaskError {
     /// Copies of images are asked of a task that has no images to copy.
     #[error("`{task}` draws its own calibration samples, expected no `augment`")]
     Augmentation {
+        /// The task.
+        task: &'static str,
+    },
+    /// A judge is given to a task that measures by labels.
+    #[error("`{task}` is measured by labels, expected no `judge`")]
+    NoJudge {
         /// The task.
         task: &'static str,
     },

@@ -9,6 +9,9 @@ use std::path::Path;
 /// The metadata that says how images are expected.
 const PREPROCESS: &str = "preprocess";
 
+/// The metadata that says what the network is made of.
+const CONFIG: &str = "config";
+
 /// The tensors of a checkpoint by name, on the CPU and of the type that was stored.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
@@ -70,6 +73,18 @@ impl Checkpoint {
             self.metadata.insert(PREPROCESS.to_owned(), preprocess);
         }
         self
+    }
+
+    /// Says what its network is made of, where the file itself does not: the metadata `config`.
+    #[must_use]
+    pub(super) fn configured_by(mut self, config: String) -> Self {
+        self.metadata.entry(CONFIG.to_owned()).or_insert(config);
+        self
+    }
+
+    /// Returns what its publisher says that its network is made of, in diffusers' form.
+    pub fn config(&self) -> Option<&str> {
+        self.metadata.get(CONFIG).map(String::as_str)
     }
 
     /// Returns the path it was read from, or the name of an embedded checkpoint.

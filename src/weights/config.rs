@@ -1,14 +1,27 @@
-//! What timm's repositories on the hub say of their checkpoint in `config.json`.
+//! What publishers say of their checkpoint in a `config.json`.
 //!
-//! The fields are those of timm's `PretrainedCfg`, in an object `pretrained_cfg` or, in older files, at the top. `test_input_size` and
+//! timm's says how images are expected. The fields are those of its `PretrainedCfg`, in an object `pretrained_cfg` or, in older files, at the top. `test_input_size` and
 //! `test_crop_pct`, which some have for evaluation on larger images, are left aside: models are built for `input_size`.
+//!
+//! diffusers' says what the network is made of, beside the class of its model, `_class_name`. It goes with the checkpoint as it is, for the
+//! family of the model to compare.
 
+use super::Checkpoint;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+/// A known form of configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Config {
+    /// timm's.
+    Timm(Pretrained),
+    /// The text of diffusers'.
+    Diffusers(String),
+}
+
 /// How images are expected. Sides and interpolation are optional, as in timm.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub(super) struct Config {
+pub(super) struct Pretrained {
     mean: Vec<f64>,
     std: Vec<f64>,
     input_size: Option<[usize; 3]>,
@@ -17,16 +30,31 @@ pub(super) struct Config {
 }
 
 impl Config {
-    /// Reads the text of a `config.json`. Returns `None` for one that is not timm's, which has neither mean nor deviation.
+    /// Reads the text of a `config.json`. Returns `None` for one of another form: timm's has mean and deviation.
     pub(super) fn read(text: &str) -> serde_json::Result<Option<Self>> {
         let value: Value = serde_json::from_str(text)?;
+        if value.get("_class_name").is_some() {
+            return Ok(Some(Self::Diffusers(text.to_owned())));
+        }
         let fields = value.get("pretrained_cfg").unwrap_or(&value);
         match (fields.get("mean"), fields.get("std")) {
-            (Some(_), Some(_)) => Self::deserialize(fields).map(Some),
+            (Some(_), Some(_)) => {
+                Pretrained::deserialize(fields).map(|read| Some(Self::Timm(read)))
+            }
             _ => Ok(None),
         }
     }
 
+    /// Adds what it says to a checkpoint.
+    pub(super) fn describe(self, checkpoint: Checkpoint) -> Checkpoint {
+        match self {
+            Self::Timm(pretrained) => checkpoint.described_by(pretrained.preprocess()),
+            Self::Diffusers(text) => checkpoint.configured_by(text),
+        }
+    }
+}
+
+impl Pretrained {
     /// Returns the sides in pixels after resizing and cutting, where they are known: timm rounds the former down.
     fn sides(&self) -> Option<[usize; 2]> {
         let [_, height, width] = self.input_size?;
@@ -36,7 +64,7 @@ impl Config {
     }
 
     /// Returns it as the metadata `preprocess` of a checkpoint, in the form that `data::Preprocess` reads.
-    pub(super) fn preprocess(&self) -> String {
+    fn preprocess(&self) -> String {
         let mut value = json!({ "mean": self.mean, "std": self.std });
         let known = self.interpolation.as_deref();
         let known = known.filter(|name| ["bilinear", "bicubic"].contains(name));
@@ -89,9 +117,15 @@ mod tests {
         ];
         for (text, expected) in table {
             let config = Config::read(text).unwrap();
-            let found = config.map(|config| config.preprocess());
+            let found = config.map(|config| match config {
+                Config::Timm(pretrained) => pretrained.preprocess(),
+                Config::Diffusers(text) => text,
+            });
             assert_eq!(found.as_deref(), expected, "{text}");
         }
+        let unet = r#"{"_class_name": "UNet2DModel", "norm_eps": 1e-06}"#;
+        let diffusers = Config::Diffusers(unet.to_owned());
+        assert_eq!(Config::read(unet).unwrap(), Some(diffusers));
         assert!(Config::read(r#"{"mean": 1, "std": 2}"#).is_err());
         assert!(Config::read("<html>").is_err());
     }

@@ -60,7 +60,8 @@ impl Hub {
     pub(super) fn load(&self, repo: &str, file: Option<&str>) -> Result<Checkpoint, WeightsError> {
         let path = self.fetch(repo, file)?;
         let checkpoint = Checkpoint::read(&path)?;
-        let Some(config) = self.cache.model(repo.to_owned()).get(CONFIG) else {
+        let config = beside(file.unwrap_or_default(), CONFIG);
+        let Some(config) = self.cache.model(repo.to_owned()).get(&config) else {
             return Ok(checkpoint);
         };
         let read = || {
@@ -72,13 +73,13 @@ impl Hub {
             source,
         })?;
         Ok(match config {
-            Some(config) => checkpoint.described_by(config.preprocess()),
+            Some(config) => config.describe(checkpoint),
             None => checkpoint,
         })
     }
 
     /// Returns the path of a file of a repository, its checkpoint if none is named; what is not in the cache is downloaded, together with
-    /// the repository's `config.json`.
+    /// the `config.json` beside it.
     ///
     /// # Errors
     /// [`WeightsError`] where that is not possible, or the repository has no checkpoint.
@@ -97,8 +98,9 @@ impl Hub {
             Some(file) => file.to_owned(),
             None => checkpoint_of(repo, &listed)?,
         };
-        if listed.iter().any(|name| name == CONFIG) {
-            remote.get(CONFIG).map_err(failed)?;
+        let config = beside(&file, CONFIG);
+        if listed.contains(&config) {
+            remote.get(&config).map_err(failed)?;
         }
         let path = remote.get(&file).map_err(failed)?;
         for shard in sharded::shards(&path)? {
@@ -150,11 +152,11 @@ fn checkpoint_of(repo: &str, files: &[String]) -> Result<String, WeightsError> {
         })
 }
 
-/// Returns the name of a shard that lies in the folder of its index.
-fn beside(index: &str, shard: &str) -> String {
-    match index.rsplit_once('/') {
-        Some((folder, _)) => format!("{folder}/{shard}"),
-        None => shard.to_owned(),
+/// Returns the path of a file called `name` in the folder of `file`.
+fn beside(file: &str, name: &str) -> String {
+    match file.rsplit_once('/') {
+        Some((folder, _)) => format!("{folder}/{name}"),
+        None => name.to_owned(),
     }
 }
 

@@ -1,9 +1,11 @@
 //! How weights are named on the command line and in suites.
 
+use super::config::Config;
 use super::hub::Hub;
 use super::{Checkpoint, EMBEDDED, WeightsError};
 use std::fmt;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 const EMBEDDED_SCHEME: &str = "embedded";
@@ -48,7 +50,13 @@ impl WeightsSpec {
     pub fn load(&self) -> Result<Checkpoint, WeightsError> {
         match self {
             Self::Embedded(name) => Ok(EMBEDDED.find(name)?.load()?),
-            Self::File(path) => Ok(Checkpoint::read(path)?),
+            Self::File(path) => {
+                let checkpoint = Checkpoint::read(path)?;
+                Ok(match diffusers_config(path) {
+                    Some(config) => config.describe(checkpoint),
+                    None => checkpoint,
+                })
+            }
             Self::Hub { repo, file } => Hub::from_env().load(repo, file.as_deref()),
         }
     }
@@ -72,6 +80,13 @@ impl FromStr for WeightsSpec {
             _ => Ok(Self::File(PathBuf::from(text))),
         }
     }
+}
+
+/// Returns what the `config.json` beside a file says, if it is diffusers': their models come in a folder each.
+fn diffusers_config(file: &Path) -> Option<Config> {
+    let text = fs::read_to_string(file.with_file_name("config.json")).ok()?;
+    let config = Config::read(&text).ok()??;
+    matches!(config, Config::Diffusers(_)).then_some(config)
 }
 
 /// Tells a word before a colon from the letter of a drive and from a path that holds a colon.

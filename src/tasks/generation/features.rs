@@ -1,19 +1,20 @@
 //! What a classifier sees in images: the features that two sets of images are compared by.
 
 use crate::data::{Image, Preprocess};
-use crate::graph::{Graph, NodeId, Plan, ValueId};
+use crate::graph::{Graph, ParamId, Plan, ValueId};
 use crate::tasks::{Network, TaskError};
 use candle_core::{Device, Result as CandleResult, Tensor};
 
 /// A classifier up to its last layer: for the Inception network the features of the Frechet inception distance.
 #[derive(Debug)]
-pub struct Features<'a> {
+pub(super) struct Features<'a> {
     network: Network<'a>,
     preprocess: &'a Preprocess,
     plan: Plan,
     /// The channels, and the side of the squares, that the network takes.
     input: [usize; 2],
     width: usize,
+    last: ParamId,
 }
 
 impl<'a> Features<'a> {
@@ -21,14 +22,14 @@ impl<'a> Features<'a> {
     ///
     /// # Errors
     /// [`TaskError::NoFeatures`] for another one.
-    pub fn new(network: Network<'a>, preprocess: &'a Preprocess) -> Result<Self, TaskError> {
+    pub(super) fn new(network: Network<'a>, preprocess: &'a Preprocess) -> Result<Self, TaskError> {
         let graph = network.graph;
         let found = || {
             let &[input] = graph.inputs() else {
                 return None;
             };
             let [channels, side, _] = graph.value(input).shape.exactly().ok()?;
-            let value = last_input(graph)?;
+            let (last, value) = last_layer(graph)?;
             let [width] = graph.value(value).shape.exactly().ok()?;
             let plan = graph.plan(&[input], &[value]).ok()?;
             Some(Self {
@@ -37,14 +38,20 @@ impl<'a> Features<'a> {
                 plan,
                 input: [channels, side],
                 width,
+                last,
             })
         };
         found().ok_or(TaskError::NoFeatures)
     }
 
     /// Returns the number of features.
-    pub fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         self.width
+    }
+
+    /// Returns the weight of the last layer, `[classes, width]`.
+    pub(super) fn last_weight(&self) -> &Tensor {
+        self.network.weights.tensor(self.last)
     }
 
     /// Returns the features of images of any sizes, `[n, width]`. They become squares by plain bilinear interpolation, without rounding in
@@ -52,7 +59,7 @@ impl<'a> Features<'a> {
     ///
     /// # Errors
     /// [`TaskError`] where images do not fit the network.
-    pub fn of(&self, images: &[Image]) -> Result<Tensor, TaskError> {
+    pub(super) fn of(&self, images: &[Image]) -> Result<Tensor, TaskError> {
         let plain = Preprocess {
             geometry: None,
             ..self.preprocess.clone()
@@ -71,10 +78,10 @@ impl<'a> Features<'a> {
     }
 }
 
-/// Returns what the last layer takes.
-fn last_input(graph: &Graph) -> Option<ValueId> {
-    let (id, _): (NodeId, _) = graph.prunable().last()?;
-    graph.node(id).inputs.first().copied()
+/// Returns the weight of the last layer, and what the layer takes.
+fn last_layer(graph: &Graph) -> Option<(ParamId, ValueId)> {
+    let (id, node) = graph.prunable().last()?;
+    Some((graph.weight_of(id), *node.inputs.first()?))
 }
 
 /// Interpolates images `[n, c, h, w]` bilinearly to squares, as PyTorch's `interpolate` without `align_corners` and antialiasing.

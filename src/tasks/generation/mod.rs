@@ -1,8 +1,8 @@
 //! Image generation: images drawn from noise by a network that sees it.
 
-mod classifier;
 mod draw;
 mod features;
+mod look;
 mod noise;
 mod path;
 mod samplers;
@@ -10,6 +10,6 @@ mod schedule;
 mod task;
 
 pub use draw::{Drawing, Moment};
-pub use features::Features;
+pub use look::{INCEPTION, Look};
 pub use samplers::{Blend, SAMPLERS, Sampler};
 pub(super) use task::ENTRY;

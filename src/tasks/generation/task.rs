@@ -1,17 +1,18 @@
 //! The task `generation`.
 
-use super::classifier::Classifier;
 use super::draw::Drawing;
+use super::look::{INCEPTION, at_images, at_real_images, is_inception};
 use super::samplers::{SAMPLERS, Sampler};
 use crate::data::{Image, Split, draw_calibration};
-use crate::metrics::{Drawings, METRICS};
+use crate::metrics::{Drawings, METRICS, Seen};
 use crate::progress::Progress;
-use crate::registry::{Spec, Technique, from_params};
+use crate::registry::{Named, Spec, Technique, from_params};
 use crate::tasks::images::batch_size;
 use crate::tasks::{
-    Calibration, CalibrationRequest, Drawn, Evaluation, EvaluationRequest, Exhibit, Network,
-    Picture, Source, Task, TaskError,
+    Calibration, CalibrationRequest, Drawn, Evaluation, EvaluationRequest, Exhibit, JudgeSpec,
+    Network, Picture, Source, Task, TaskError,
 };
+use crate::weights::{EMBEDDED, WeightsSpec};
 use candle_core::Tensor;
 use serde::Deserialize;
 use serde_json::Value;
@@ -24,6 +25,9 @@ pub(in crate::tasks) const ENTRY: Technique<dyn Task> = Technique::new(
 
 /// Images that calibration draws have numbers from here on, so that no evaluation ever draws them.
 const CALIBRATION: usize = 1 << 32;
+
+/// The classifier that looks at images of the embedded data sets.
+const EMBEDDED_JUDGE: &str = "resnet20";
 
 /// How many drawings are shown.
 const SHOWN: usize = 36;
@@ -122,6 +126,28 @@ impl Task for Generation {
         })
     }
 
+    /// Returns the Inception network, if its checkpoint is given, or else the embedded classifier for such images, if there is one.
+    fn judge(
+        &self,
+        given: Option<&WeightsSpec>,
+        dataset: &str,
+    ) -> Result<Option<JudgeSpec>, TaskError> {
+        if let Some(weights) = given {
+            let mut model = Spec::plain(INCEPTION);
+            // Whatever the size of the images that it looks at.
+            for (name, value) in [("in_chans", 3), ("img_size", 299)] {
+                model.params.insert(name.to_owned(), value.into());
+            }
+            let weights = weights.clone();
+            return Ok(Some(JudgeSpec { model, weights }));
+        }
+        let embedded = EMBEDDED.find(&format!("{EMBEDDED_JUDGE}-{dataset}"));
+        Ok(embedded.ok().map(|checkpoint| JudgeSpec {
+            model: Spec::plain(checkpoint.model()),
+            weights: WeightsSpec::Embedded(checkpoint.name().to_owned()),
+        }))
+    }
+
     fn evaluate(
         &self,
         network: Network<'_>,
@@ -142,11 +168,12 @@ impl Task for Generation {
         for pictures in drawing.pictures(network, source.preprocess, (count, batch), progress) {
             images.extend(pictures?);
         }
-        let seen = match Classifier::of(source.dataset) {
-            Some(classifier) => Some([
-                classifier.seen(&images)?,
-                classifier.seen_in(source.dataset, progress)?,
-            ]),
+        let seen = match request.judge {
+            Some(judge) => Some(Seen {
+                by_inception: is_inception(judge),
+                drawn: at_images(judge, &images)?,
+                real: at_real_images(judge, source, progress)?,
+            }),
             None => None,
         };
         let drawn = Drawn::of(&images);
@@ -191,9 +218,11 @@ mod tests {
     use crate::data::{DataSpec, Preprocess};
     use crate::graph::Weights;
     use crate::models::{self, Model};
+    use crate::pipeline::Engine;
     use crate::tasks::TASKS;
     use candle_core::Device;
 
+    const DATA: &str = "embedded:fashion-mnist";
     const GENERATION: &str = "generation(steps=8,eta=0.5,seed=3)";
 
     fn model(seed: usize) -> (Model, Weights) {
@@ -224,7 +253,7 @@ mod tests {
             weights: &weights,
             device: &Device::Cpu,
         };
-        let data: DataSpec = "embedded:fashion-mnist".parse().unwrap();
+        let data: DataSpec = DATA.parse().unwrap();
         let dataset = data.open().unwrap();
         let preprocess: Preprocess = serde_json::from_str(r#"{"mean":[0.5],"std":[0.5]}"#).unwrap();
         let source = Source {
@@ -304,13 +333,37 @@ mod tests {
 
     fn evaluation(seed: usize, dense: Option<&Evaluation>) -> Evaluation {
         with("generation(steps=2)", seed, |task, network, source| {
+            let engine = Engine::new(Device::Cpu, None);
+            let judge = task.judge(None, source.dataset.name()).unwrap().unwrap();
+            let judge = engine.judge(&judge, &DATA.parse().unwrap()).unwrap();
             let request = EvaluationRequest {
                 limit: Some(3),
-                strict: false,
                 dense,
+                judge: Some(engine.judging(&judge)),
+                ..EvaluationRequest::default()
             };
             task.evaluate(network, source, request, &()).unwrap()
         })
+    }
+
+    #[test]
+    fn judges_are_the_inception_network_or_the_embedded_classifier() {
+        let task = TASKS.build(&Spec::plain("generation")).unwrap();
+        let judge = |given: Option<&str>, dataset| {
+            let given = given.map(|text| text.parse().unwrap());
+            let judge = task.judge(given.as_ref(), dataset).unwrap();
+            judge.map(|j| format!("{} {}", j.model, j.weights))
+        };
+        let embedded = "resnet20 embedded:resnet20-fashion-mnist".to_owned();
+        assert_eq!(judge(None, "fashion-mnist"), Some(embedded));
+        assert_eq!(judge(None, "cifar10"), None);
+        for dataset in ["fashion-mnist", "cifar10"] {
+            let inception = "fid_inception_v3(in_chans=3,img_size=299) a.pth".to_owned();
+            assert_eq!(judge(Some("a.pth"), dataset), Some(inception));
+        }
+        let others = TASKS.build(&Spec::plain("classification")).unwrap();
+        let error = others.judge(Some(&"a.pth".parse().unwrap()), "cifar10");
+        assert!(matches!(error, Err(TaskError::NoJudge { .. })));
     }
 
     #[test]
