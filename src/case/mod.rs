@@ -2,13 +2,13 @@
 
 mod spec;
 
-pub use spec::{CaseSpec, Fold, Settings};
+pub use spec::{CaseSpec, DecoderSpec, Fold, Settings};
 
 use crate::allocate::{ALLOCATORS, Allocator};
 use crate::data::{AUGMENTATIONS, DataSpec};
 use crate::reconstruct::Reconstruction;
 use crate::registry::{Spec, SpecError};
-use crate::tasks::{EvaluationRequest, JudgeSpec, TASKS, Task};
+use crate::tasks::{Companions, EvaluationRequest, NetworkSpec, TASKS, Task};
 use crate::weights::{EMBEDDED, WeightsSpec};
 use std::error::Error;
 use std::fmt;
@@ -32,8 +32,8 @@ pub struct Case {
     pub augment: Vec<Spec>,
     /// The task.
     pub task: Box<dyn Task>,
-    /// The network that looks at what is made, if the task wants one.
-    pub judge: Option<JudgeSpec>,
+    /// The networks that take part in measuring.
+    pub companions: Companions,
 }
 
 /// A part of a case's work.
@@ -112,11 +112,9 @@ impl Case {
     /// The reason why the case cannot run here.
     pub fn availability(&self) -> Result<(), String> {
         self.data.availability().map_err(|e| e.to_string())?;
-        let judge = self.judge.as_ref().map(|judge| &judge.weights);
-        [Some(&self.weights), judge]
-            .into_iter()
-            .flatten()
-            .try_for_each(|weights| weights.availability().map_err(|e| e.to_string()))
+        let companions = self.companions.iter().map(|(_, network)| &network.weights);
+        let mut weights = std::iter::once(&self.weights).chain(companions);
+        weights.try_for_each(|weights| weights.availability().map_err(|e| e.to_string()))
     }
 
     /// Returns what is to be measured.
@@ -124,8 +122,7 @@ impl Case {
         EvaluationRequest {
             limit: self.spec.settings.limit,
             strict: self.spec.settings.strict,
-            dense: None,
-            judge: None,
+            ..EvaluationRequest::default()
         }
     }
 
@@ -137,8 +134,9 @@ impl Case {
         let data: DataSpec = spec.data.parse()?;
         let task = TASKS.build(&spec.task.parse()?)?;
         let judge = spec.judge.as_deref().map(str::parse).transpose()?;
+        let decoder = spec.decoder.as_ref().map(DecoderSpec::parse).transpose()?;
         Ok(Self {
-            judge: task.judge(judge.as_ref(), data.dataset_name())?,
+            companions: task.companions(judge, decoder, data.dataset_name())?,
             model: spec.model.parse()?,
             weights,
             data,
@@ -147,6 +145,15 @@ impl Case {
             augment: augmentations(&spec.settings.augment)?,
             task,
             spec,
+        })
+    }
+}
+
+impl DecoderSpec {
+    fn parse(&self) -> Result<NetworkSpec, Box<dyn Error + Send + Sync>> {
+        Ok(NetworkSpec {
+            model: self.model.parse()?,
+            weights: self.weights.parse()?,
         })
     }
 }

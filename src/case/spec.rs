@@ -21,6 +21,9 @@ pub struct CaseSpec {
     /// The weights spec of the network that looks at what is made of the data, if one was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judge: Option<String>,
+    /// The network that makes pictures of what a generator draws, where these are latents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoder: Option<DecoderSpec>,
     /// The allocator spec.
     pub allocator: String,
     /// The reconstruction spec.
@@ -30,6 +33,16 @@ pub struct CaseSpec {
     /// How much work to do.
     #[serde(flatten)]
     pub settings: Settings,
+}
+
+/// A decoder as typed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecoderSpec {
+    /// The model spec, for example `vq_celebahq_256`.
+    pub model: String,
+    /// The weights spec.
+    pub weights: String,
 }
 
 /// What a case does besides the techniques that its name tells.

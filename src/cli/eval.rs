@@ -6,6 +6,7 @@ use super::output::{Format, write};
 use super::subject::{SubjectArgs, TaskArg, positive};
 use crate::data::DataSpec;
 use crate::harness::{Console, listen};
+use crate::pipeline::Companions;
 use crate::tasks::{Evaluation, EvaluationRequest, TASKS};
 use clap::Args;
 use serde::Serialize;
@@ -53,18 +54,17 @@ impl Eval {
         let engine = self.subject.engine()?;
         let subject = self.subject.load(&engine, Some(&self.data))?;
         let task = TASKS.build(&self.task.spec(&self.subject.model)?)?;
-        let judge = task.judge(self.task.judge(), self.data.dataset_name())?;
-        let judge = judge.map(|spec| engine.judge(&spec, &self.data));
-        let judge = judge.transpose()?;
+        let companions = self.task.companions(task.as_ref(), &self.data)?;
+        let companions = Companions::load(&engine, &companions, &self.data)?;
         listen()?;
         let watcher = Console::new().watch("eval");
         let weights = &subject.folded;
         let request = EvaluationRequest {
             limit: self.limit,
             strict: self.strict,
-            dense: None,
-            judge: judge.as_deref().map(|judge| engine.judging(judge)),
+            ..EvaluationRequest::default()
         };
+        let request = companions.join(&engine, request);
         let evaluation = engine.evaluate(&subject, weights, task.as_ref(), request, &watcher)?;
         drop(watcher);
         report(&evaluation.skipped);

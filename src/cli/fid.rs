@@ -4,7 +4,7 @@ use super::CliError;
 use super::eval::report;
 use super::output::{Format, check_output, write};
 use super::sample::DrawingArgs;
-use super::subject::{DeviceArg, positive};
+use super::subject::{DecoderArgs, DeviceArg, positive};
 use crate::data::{Image, image_files};
 use crate::harness::{Console, listen};
 use crate::metrics::{Impressions, Statistics};
@@ -12,7 +12,7 @@ use crate::pipeline::{Allow, Engine, Subject};
 use crate::progress::Progress;
 use crate::registry::Spec;
 use crate::tasks::TaskError;
-use crate::tasks::generation::{Drawing, INCEPTION, Look};
+use crate::tasks::generation::{Drawing, Finish, INCEPTION, Look};
 use crate::weights::WeightsSpec;
 use clap::Args;
 use serde::Serialize;
@@ -59,6 +59,8 @@ pub(super) struct Fid {
     count: usize,
     #[command(flatten)]
     drawing: DrawingArgs,
+    #[command(flatten)]
+    decoder: DecoderArgs,
     /// Write the statistics of the first set to this .npz
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
@@ -196,7 +198,7 @@ impl Fid {
         folder: &Path,
     ) -> Result<(Set, Known), CliError> {
         let files = image_files(folder).map_err(TaskError::from)?;
-        let mut look = Look::new(engine.judging(judge), files.len())?;
+        let mut look = Look::new(engine.judge(judge), files.len())?;
         let watcher = Console::new().watch("fid");
         let progress: &dyn Progress = &watcher;
         let batches = files.chunks(self.batch_size);
@@ -238,13 +240,16 @@ impl Fid {
         let drawer = engine.network(&generator, &generator.folded);
         let sampler = self.drawing.sampler()?;
         let drawing = Drawing::new(drawer, sampler.as_ref(), self.drawing.seed)?;
-        let mut look = Look::new(engine.judging(judge), self.count)?;
+        let decoder = self.decoder.load(engine)?;
+        let decoder = decoder.as_deref().map(|decoder| engine.decoder(decoder));
+        let finish = Finish::new(drawer, &generator.preprocess, decoder)?;
+        let mut look = Look::new(engine.judge(judge), self.count)?;
         let watcher = Console::new().watch("fid");
         let progress: &dyn Progress = &watcher;
         let steps = self.count.div_ceil(self.batch_size) * drawing.steps();
         progress.stage(&model.to_string(), steps);
         let sizes = (self.count, self.batch_size);
-        for drawn in drawing.pictures(drawer, &generator.preprocess, sizes, progress) {
+        for drawn in drawing.pictures(drawer, &finish, sizes, progress) {
             look.push(&drawn?)?;
         }
         Set::of(model).seen(&look)

@@ -2,13 +2,13 @@
 
 use super::CliError;
 use super::output::check_output;
-use super::subject::{SubjectArgs, positive};
+use super::subject::{DecoderArgs, SubjectArgs, positive};
 use crate::atomic;
 use crate::data::Image;
 use crate::harness::{Console, listen};
 use crate::progress::Progress;
 use crate::registry::Spec;
-use crate::tasks::generation::{Drawing, SAMPLERS, Sampler};
+use crate::tasks::generation::{Drawing, Finish, SAMPLERS, Sampler};
 use clap::Args;
 use serde_json::Value;
 use std::fs;
@@ -34,6 +34,8 @@ pub(super) struct Sample {
     count: usize,
     #[command(flatten)]
     drawing: DrawingArgs,
+    #[command(flatten)]
+    decoder: DecoderArgs,
     /// Pictures drawn at once: more are faster and take more memory
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = positive)]
     batch_size: usize,
@@ -81,6 +83,9 @@ impl Sample {
         let subject = self.subject.load(&engine, None)?;
         let network = engine.network(&subject, &subject.folded);
         let drawing = Drawing::new(network, sampler.as_ref(), self.drawing.seed)?;
+        let decoder = self.decoder.load(&engine)?;
+        let decoder = decoder.as_deref().map(|decoder| engine.decoder(decoder));
+        let finish = Finish::new(network, &subject.preprocess, decoder)?;
         listen()?;
         let watcher = Console::new().watch("sample");
         let progress: &dyn Progress = &watcher;
@@ -88,7 +93,7 @@ impl Sample {
         progress.stage("sample", batches * drawing.steps());
         let mut pictures = Vec::with_capacity(self.count);
         let sizes = (self.count, self.batch_size);
-        for drawn in drawing.pictures(network, &subject.preprocess, sizes, progress) {
+        for drawn in drawing.pictures(network, &finish, sizes, progress) {
             pictures.extend(drawn?);
         }
         drop(watcher);

@@ -1,10 +1,11 @@
 //! Options that several commands share.
 
 use super::CliError;
-use crate::case::{Case, CaseSpec, Settings};
+use crate::case::{Case, CaseSpec, DecoderSpec, Settings};
 use crate::data::DataSpec;
 use crate::pipeline::{Allow, Engine, Subject};
 use crate::registry::Spec;
+use crate::tasks::{Companions, NetworkSpec, Task};
 use crate::weights::WeightsSpec;
 use candle_core::Device;
 use clap::Args;
@@ -46,12 +47,48 @@ pub(super) struct TaskArg {
     /// the Inception score
     #[arg(long, value_name = "FILE")]
     judge: Option<WeightsSpec>,
+    #[command(flatten)]
+    decoder: DecoderArgs,
+}
+
+/// What makes pictures of latents.
+#[derive(Debug, Args)]
+pub(super) struct DecoderArgs {
+    /// For generators that draw latents, the checkpoint of the decoder that makes pictures of them
+    #[arg(long, value_name = "FILE")]
+    decoder_weights: Option<WeightsSpec>,
+    /// The decoder
+    #[arg(long, value_name = "MODEL", default_value = "vq_celebahq_256")]
+    decoder: Spec,
+}
+
+impl DecoderArgs {
+    /// Returns the decoder, if its checkpoint is given.
+    pub(super) fn spec(&self) -> Option<NetworkSpec> {
+        let weights = self.decoder_weights.clone()?;
+        let model = self.decoder.clone();
+        Some(NetworkSpec { model, weights })
+    }
+
+    /// Loads the decoder, if its checkpoint is given.
+    pub(super) fn load(&self, engine: &Engine) -> Result<Option<Arc<Subject>>, CliError> {
+        let load = |spec: NetworkSpec| {
+            crate::models::family_of(&spec.model.name)?;
+            Ok(engine.subject(&spec.model, &spec.weights, None, Allow::Nothing)?)
+        };
+        self.spec().map(load).transpose()
+    }
 }
 
 impl TaskArg {
-    /// Returns the checkpoint of the network that looks at what is drawn.
-    pub(super) fn judge(&self) -> Option<&WeightsSpec> {
-        self.judge.as_ref()
+    /// Returns the networks that take part in measuring on `data`.
+    pub(super) fn companions(
+        &self,
+        task: &dyn Task,
+        data: &DataSpec,
+    ) -> Result<Companions, CliError> {
+        let (judge, decoder) = (self.judge.clone(), self.decoder.spec());
+        Ok(task.companions(judge, decoder, data.dataset_name())?)
     }
 
     /// Returns the task of `model`.
@@ -153,6 +190,10 @@ impl SubjectArgs {
             weights: self.weights.to_string(),
             data: data.to_string(),
             judge: task.judge.as_ref().map(ToString::to_string),
+            decoder: task.decoder.spec().map(|decoder| DecoderSpec {
+                model: decoder.model.to_string(),
+                weights: decoder.weights.to_string(),
+            }),
             allocator: allocator.to_string(),
             reconstruction: reconstruction.to_owned(),
             sparsity,

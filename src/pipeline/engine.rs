@@ -13,7 +13,7 @@ use crate::record::Record;
 use crate::registry::Spec;
 use crate::shared::Shared;
 use crate::tasks::{
-    Drawn, Evaluation, EvaluationRequest, Exhibit, Judge, JudgeSpec, Network, Task, TaskError,
+    Drawn, Evaluation, EvaluationRequest, Exhibit, Network, NetworkSpec, Task, TaskError,
 };
 use crate::weights::{Checkpoint, WeightsSpec};
 use candle_core::{Device, Tensor};
@@ -126,10 +126,24 @@ impl Engine {
         let checkpoint = self.checkpoint(&case.weights)?;
         let data = self.dataset(&case.data)?.fingerprint();
         let data = data.map_err(CaseError::at(&case.spec.id(), Stage::Load))?;
-        let judge = case.judge.as_ref().map(|judge| &judge.weights);
-        let judge = judge.map(|weights| self.checkpoint(weights)).transpose()?;
-        let judge = judge.as_ref().map(|checkpoint| checkpoint.digest());
-        Ok(key::of_case(&case.spec, checkpoint.digest(), &data, judge))
+        let companions = self.companions(case)?;
+        Ok(key::of_case(
+            &case.spec,
+            checkpoint.digest(),
+            &data,
+            &companions,
+        ))
+    }
+
+    /// Returns the models of a case's companions and the hashes of their checkpoints.
+    fn companions(&self, case: &Case) -> Result<Value, CaseError> {
+        let companion = |(part, network): (&str, &NetworkSpec)| {
+            let checkpoint = self.checkpoint(&network.weights)?;
+            let value = json!({"model": network.model, "weights": checkpoint.digest()});
+            Ok((part.to_owned(), value))
+        };
+        let all: Result<_, CaseError> = case.companions.iter().map(companion).collect();
+        all.map(Value::Object)
     }
 
     /// Runs `case`.
@@ -195,24 +209,6 @@ impl Engine {
         task.evaluate(network, source, request, progress)
     }
 
-    /// Returns the network that looks at what is made of `data`; loaded once.
-    ///
-    /// # Errors
-    /// [`CaseError`] in [`Stage::Load`].
-    pub fn judge(&self, spec: &JudgeSpec, data: &DataSpec) -> Result<Arc<Subject>, CaseError> {
-        self.subject(&spec.model, &spec.weights, Some(data), Allow::Nothing)
-    }
-
-    /// Returns `subject`, a classifier, as one that looks at what others make.
-    pub fn judging<'a>(&'a self, subject: &'a Subject) -> Judge<'a> {
-        Judge {
-            model: subject.model.name,
-            network: self.network(subject, &subject.folded),
-            preprocess: &subject.preprocess,
-            digest: subject.checkpoint.digest(),
-        }
-    }
-
     /// Returns the folded network of `subject` with a binding of its weights.
     pub fn network<'a>(&'a self, subject: &'a Subject, weights: &'a Weights) -> Network<'a> {
         Network {
@@ -229,19 +225,15 @@ impl Engine {
         case: &Case,
         subject: &Subject,
         data: &str,
-        judge: Option<Judge<'_>>,
+        request: EvaluationRequest<'_>,
         progress: &dyn Progress,
-    ) -> Result<Evaluation, TaskError> {
-        let request = EvaluationRequest {
-            judge,
-            ..case.evaluation()
-        };
+    ) -> Result<Evaluation, CaseError> {
         let hash = key::of(&json!({
             "model": case.spec.model,
             "task": case.spec.task,
             "weights": subject.checkpoint.digest(),
             "data": data,
-            "judge": judge.map(|judge| judge.digest),
+            "companions": self.companions(case)?,
             "limit": request.limit,
             "device": format!("{:?}", self.device.location()),
         }));
@@ -265,9 +257,11 @@ impl Engine {
                 drawn: measured.drawn.clone(),
             };
             self.remember(&hash, &baseline);
-            Ok::<_, TaskError>(baseline)
-        })?;
-        Ok(baseline.into_evaluation())
+            Ok(baseline)
+        });
+        let baseline =
+            baseline.map_err(CaseError::at::<TaskError>(&case.spec.id(), Stage::Evaluate));
+        baseline.map(Baseline::into_evaluation)
     }
 
     /// Returns the table with this hash of all that it depends on, made once a process and, with a cache, once for all.

@@ -3,6 +3,7 @@
 //! An [`Engine`] holds what cases share: each checkpoint, data set and dense baseline is loaded or measured once. A [`Subject`]
 //! is a network with its weights and data; the stages on it pass plain values to each other.
 
+mod companions;
 mod engine;
 mod key;
 mod machine;
@@ -10,6 +11,7 @@ mod run;
 mod samples;
 mod subject;
 
+pub use companions::Companions;
 pub use engine::{Engine, Outcome};
 pub use machine::environment;
 pub use samples::Samples;

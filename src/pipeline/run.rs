@@ -2,7 +2,7 @@
 
 use super::machine::{environment, peak_rss};
 use super::samples::{MEMORY, Samples};
-use super::{Engine, Outcome, Subject};
+use super::{Companions, Engine, Outcome, Subject};
 use crate::allocate::Allocation;
 use crate::case::{Case, CaseError, Stage};
 use crate::graph::{ParamId, Weights};
@@ -10,7 +10,7 @@ use crate::mask::{Mask, masks};
 use crate::progress::Progress;
 use crate::reconstruct::{Job, Settings, UnitReport};
 use crate::record::{self, Layer, Metric, Record, SCHEMA, Seconds, Sparsity, Unit};
-use crate::tasks::{Evaluation, EvaluationRequest, Exhibit, Judge};
+use crate::tasks::{Evaluation, EvaluationRequest, Exhibit};
 use candle_core::Tensor;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -27,15 +27,12 @@ pub(super) fn run(
     progress: &dyn Progress,
 ) -> Result<Outcome, CaseError> {
     let start = Instant::now();
-    let judge = case.judge.as_ref();
-    let judge = judge
-        .map(|spec| engine.judge(spec, &case.data))
-        .transpose()?;
+    let companions = Companions::load(engine, &case.companions, &case.data)?;
     let run = Run {
         engine,
         case,
         subject,
-        judge: judge.as_deref().map(|judge| engine.judging(judge)),
+        request: companions.join(engine, case.evaluation()),
         samples: Samples::new(engine, case, subject, progress),
         progress,
         id: case.spec.id(),
@@ -89,7 +86,8 @@ struct Run<'a> {
     engine: &'a Engine,
     case: &'a Case,
     subject: &'a Subject,
-    judge: Option<Judge<'a>>,
+    /// What is measured.
+    request: EvaluationRequest<'a>,
     samples: Samples<'a>,
     progress: &'a dyn Progress,
     id: String,
@@ -182,15 +180,13 @@ impl Run<'_> {
         let data = self.subject.data.as_ref().expect("a case has data");
         let data = data.fingerprint().map_err(self.at(Stage::Load))?;
         self.engine
-            .baseline(self.case, self.subject, &data, self.judge, self.progress)
-            .map_err(self.at(Stage::Evaluate))
+            .baseline(self.case, self.subject, &data, self.request, self.progress)
     }
 
     fn evaluate(&self, weights: &Weights, dense: &Evaluation) -> Result<Evaluation, CaseError> {
         let request = EvaluationRequest {
             dense: Some(dense),
-            judge: self.judge,
-            ..self.case.evaluation()
+            ..self.request
         };
         self.engine
             .evaluate(

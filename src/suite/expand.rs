@@ -168,6 +168,7 @@ impl SubjectTable {
             weights: self.weights.clone(),
             data: self.data.clone(),
             judge: self.judge.clone(),
+            decoder: self.decoder.clone(),
             allocator: String::new(),
             reconstruction: String::new(),
             sparsity: 0.0,
@@ -199,10 +200,12 @@ impl Entry {
         variable: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, CaseError> {
         let mut unset = None;
+        let decoder = spec.decoder.as_mut().map(|decoder| &mut decoder.weights);
         let texts = [
             Some(&mut spec.weights),
             Some(&mut spec.data),
             spec.judge.as_mut(),
+            decoder,
         ];
         for text in texts.into_iter().flatten() {
             match expanded(text, variable) {

@@ -1,6 +1,6 @@
 //! A suite as typed.
 
-use crate::case::CaseError;
+use crate::case::{CaseError, DecoderSpec};
 use crate::registry::UnknownName;
 use serde::Deserialize;
 use std::error::Error;
@@ -29,6 +29,8 @@ pub(super) struct SubjectTable {
     pub(super) task: Option<String>,
     /// The weights of the network that looks at what a generator draws.
     pub(super) judge: Option<String>,
+    /// What makes pictures of what a generator draws, where these are latents.
+    pub(super) decoder: Option<DecoderSpec>,
 }
 
 /// A product of techniques.

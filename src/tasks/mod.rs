@@ -6,16 +6,16 @@
 //! [`crate::metrics::Compute`] with what it collects. Allocation, reconstruction and the harness know tasks through this trait only.
 
 mod classification;
+mod companions;
 pub mod detection;
 mod drawn;
 mod exhibit;
 pub mod generation;
 mod images;
-mod judge;
 
+pub use companions::{Companions, Decoder, Judge, NetworkSpec};
 pub use drawn::Drawn;
 pub use exhibit::{Exhibit, Mark, Picture};
-pub use judge::{Judge, JudgeSpec};
 
 use crate::data::{DataError, Dataset, Preprocess, PreprocessError, Reader};
 use crate::distill::Objective;
@@ -98,8 +98,10 @@ pub struct EvaluationRequest<'a> {
     pub strict: bool,
     /// What came of the dense network, where a sparse one is measured.
     pub dense: Option<&'a Evaluation>,
-    /// The network that looks at what is measured, where the task asked for one ([`Task::judge`]).
+    /// The network that looks at what is made, where the task wants one ([`Task::companions`]).
     pub judge: Option<Judge<'a>>,
+    /// The network that makes pictures of latents, likewise.
+    pub decoder: Option<Decoder<'a>>,
 }
 
 /// The values of a task's metrics over some samples.
@@ -140,19 +142,20 @@ pub trait Task: Send + Sync + Debug {
         images::calibration(network, source, request)
     }
 
-    /// Returns the network that is to look at what this one makes of a data set, if there is one: `given` is the user's.
+    /// Returns the networks that take part in measuring one on a data set, given the user's: the checkpoint of a judge, and a decoder.
     ///
     /// # Errors
-    /// [`TaskError::NoJudge`] where one is given and the task has no use for it.
-    fn judge(
+    /// [`TaskError::NoCompanions`] where one is given that the task has no use for.
+    fn companions(
         &self,
-        given: Option<&WeightsSpec>,
+        judge: Option<WeightsSpec>,
+        decoder: Option<NetworkSpec>,
         _dataset: &str,
-    ) -> Result<Option<JudgeSpec>, TaskError> {
-        match given {
-            None => Ok(None),
-            Some(_) => Err(TaskError::NoJudge { task: self.name() }),
+    ) -> Result<Companions, TaskError> {
+        if judge.is_some() || decoder.is_some() {
+            return Err(TaskError::NoCompanions { task: self.name() });
         }
+        Ok(Companions::default())
     }
 
     /// Measures the network on test samples.
@@ -208,11 +211,29 @@ pub enum TaskError {
         /// The task.
         task: &'static str,
     },
-    /// A judge is given to a task that measures by labels.
-    #[error("`{task}` is measured by labels, expected no `judge`")]
-    NoJudge {
+    /// Another network is given to a task that measures by labels.
+    #[error("`{task}` is measured by labels, expected neither `judge` nor `decoder`")]
+    NoCompanions {
         /// The task.
         task: &'static str,
+    },
+    /// A generator draws other things than was thought.
+    #[error("the generator draws {found}, expected {expected}")]
+    Latents {
+        /// What it draws.
+        found: &'static str,
+        /// What goes with it.
+        expected: &'static str,
+    },
+    /// A decoder does not take what the generator draws.
+    #[error(
+        "the decoder takes {found:?}, expected one that makes images of latents of {expected:?}"
+    )]
+    Decoder {
+        /// The shape of what is drawn.
+        expected: Vec<usize>,
+        /// The shape of what it takes.
+        found: Vec<usize>,
     },
     /// What a classifier sees cannot be summed up.
     #[error(transparent)]

@@ -1,10 +1,11 @@
 //! Drawing images with a network that sees noise.
 
+use super::finish::Finish;
 use super::noise::Noise;
 use super::path::Path;
 use super::samplers::Sampler;
 use super::schedule::Schedule;
-use crate::data::{Image, Preprocess};
+use crate::data::Image;
 use crate::graph::Plan;
 use crate::progress::Progress;
 use crate::tasks::{Network, TaskError};
@@ -64,18 +65,18 @@ impl<'a> Drawing<'a> {
     /// Draws the first `count` images as pictures, so many at once.
     ///
     /// # Errors
-    /// As in [`Self::images`], and where `preprocess` does not fit the network.
+    /// As in [`Self::images`] and [`Finish::pictures`].
     pub fn pictures(
         &self,
         network: Network<'_>,
-        preprocess: &Preprocess,
+        finish: &Finish<'_>,
         (count, at_once): (usize, usize),
         progress: &dyn Progress,
     ) -> impl Iterator<Item = Result<Vec<Image>, TaskError>> {
         (0..count).step_by(at_once).map(move |first| {
             let numbers = first..count.min(first + at_once);
             let images = self.images(network, numbers, progress, |_| Ok(()))?;
-            Ok(preprocess.images(&images)?)
+            finish.pictures(&images)
         })
     }
 

@@ -1,7 +1,7 @@
 //! A classifier that looks at images, and what it sees in the real ones of a data set.
 
 use super::features::Features;
-use crate::data::{Image, Split};
+use crate::data::{Image, Preprocess, Split};
 use crate::metrics::{Gathering, Impressions, InceptionScore};
 use crate::progress::Progress;
 use crate::shared::Shared;
@@ -82,16 +82,19 @@ pub(super) fn at_images(judge: Judge<'_>, images: &[Image]) -> Result<Impression
     look.impressions()
 }
 
-/// Looks at all test images of a data set, as the generator's preprocessing has them.
+/// Looks at all test images of a data set, fitted as the generator's preprocessing has it to the shape of what is drawn.
 pub(super) fn at_real_images(
     judge: Judge<'_>,
     source: Source<'_>,
+    [_, side, _]: [usize; 3],
     progress: &dyn Progress,
 ) -> Result<Arc<Impressions>, TaskError> {
-    let Source {
-        dataset,
-        preprocess,
-    } = source;
+    let dataset = source.dataset;
+    let geometry = source.preprocess.geometry.clone();
+    let preprocess = Preprocess {
+        geometry: geometry.map(|geometry| geometry.with_side(side)),
+        ..source.preprocess.clone()
+    };
     let fingerprint = dataset.fingerprint()?;
     let key = format!("{} {fingerprint} {:?}", judge.digest, preprocess.geometry);
     REAL.get(key, || {

@@ -2,6 +2,7 @@
 
 mod draw;
 mod features;
+mod finish;
 mod look;
 mod noise;
 mod path;
@@ -10,6 +11,7 @@ mod schedule;
 mod task;
 
 pub use draw::{Drawing, Moment};
+pub use finish::Finish;
 pub use look::{INCEPTION, Look};
 pub use samplers::{Blend, SAMPLERS, Sampler};
 pub(super) use task::ENTRY;

@@ -1,6 +1,7 @@
 //! The task `generation`.
 
 use super::draw::Drawing;
+use super::finish::Finish;
 use super::look::{INCEPTION, at_images, at_real_images, is_inception};
 use super::samplers::{SAMPLERS, Sampler};
 use crate::data::{Image, Split, draw_calibration};
@@ -9,8 +10,8 @@ use crate::progress::Progress;
 use crate::registry::{Named, Spec, Technique, from_params};
 use crate::tasks::images::batch_size;
 use crate::tasks::{
-    Calibration, CalibrationRequest, Drawn, Evaluation, EvaluationRequest, Exhibit, JudgeSpec,
-    Network, Picture, Source, Task, TaskError,
+    Calibration, CalibrationRequest, Companions, Drawn, Evaluation, EvaluationRequest, Exhibit,
+    Network, NetworkSpec, Picture, Source, Task, TaskError,
 };
 use crate::weights::{EMBEDDED, WeightsSpec};
 use candle_core::Tensor;
@@ -126,26 +127,15 @@ impl Task for Generation {
         })
     }
 
-    /// Returns the Inception network, if its checkpoint is given, or else the embedded classifier for such images, if there is one.
-    fn judge(
+    /// The judge is the Inception network, if its checkpoint is given, or else the embedded classifier for such images, if there is one.
+    fn companions(
         &self,
-        given: Option<&WeightsSpec>,
+        judge: Option<WeightsSpec>,
+        decoder: Option<NetworkSpec>,
         dataset: &str,
-    ) -> Result<Option<JudgeSpec>, TaskError> {
-        if let Some(weights) = given {
-            let mut model = Spec::plain(INCEPTION);
-            // Whatever the size of the images that it looks at.
-            for (name, value) in [("in_chans", 3), ("img_size", 299)] {
-                model.params.insert(name.to_owned(), value.into());
-            }
-            let weights = weights.clone();
-            return Ok(Some(JudgeSpec { model, weights }));
-        }
-        let embedded = EMBEDDED.find(&format!("{EMBEDDED_JUDGE}-{dataset}"));
-        Ok(embedded.ok().map(|checkpoint| JudgeSpec {
-            model: Spec::plain(checkpoint.model()),
-            weights: WeightsSpec::Embedded(checkpoint.name().to_owned()),
-        }))
+    ) -> Result<Companions, TaskError> {
+        let judge = judge.map(inception).or_else(|| embedded_judge(dataset));
+        Ok(Companions { judge, decoder })
     }
 
     fn evaluate(
@@ -157,6 +147,7 @@ impl Task for Generation {
     ) -> Result<Evaluation, TaskError> {
         let sampler = self.sampler()?;
         let drawing = Drawing::new(network, sampler.as_ref(), self.seed)?;
+        let finish = Finish::new(network, source.preprocess, request.decoder)?;
         let available = source.dataset.count(Split::Test);
         let count = request.limit.unwrap_or(available);
         if count == 0 {
@@ -165,14 +156,14 @@ impl Task for Generation {
         let batch = batch_size(network.graph);
         progress.stage("draw", count.div_ceil(batch) * drawing.steps());
         let mut images = Vec::with_capacity(count);
-        for pictures in drawing.pictures(network, source.preprocess, (count, batch), progress) {
+        for pictures in drawing.pictures(network, &finish, (count, batch), progress) {
             images.extend(pictures?);
         }
         let seen = match request.judge {
             Some(judge) => Some(Seen {
                 by_inception: is_inception(judge),
                 drawn: at_images(judge, &images)?,
-                real: at_real_images(judge, source, progress)?,
+                real: at_real_images(judge, source, images[0].shape(), progress)?,
             }),
             None => None,
         };
@@ -199,6 +190,24 @@ impl Task for Generation {
     }
 }
 
+/// Returns the network of the Frechet inception distance, whatever the size of the images that it looks at.
+fn inception(weights: WeightsSpec) -> NetworkSpec {
+    let mut model = Spec::plain(INCEPTION);
+    for (name, value) in [("in_chans", 3), ("img_size", 299)] {
+        model.params.insert(name.to_owned(), value.into());
+    }
+    NetworkSpec { model, weights }
+}
+
+/// Returns the classifier that was trained on a data set, if there is one.
+fn embedded_judge(dataset: &str) -> Option<NetworkSpec> {
+    let checkpoint = EMBEDDED.find(&format!("{EMBEDDED_JUDGE}-{dataset}")).ok()?;
+    Some(NetworkSpec {
+        model: Spec::plain(checkpoint.model()),
+        weights: WeightsSpec::Embedded(checkpoint.name().to_owned()),
+    })
+}
+
 /// Shows the first drawings side by side.
 fn exhibit(images: &[Image]) -> Exhibit {
     let first = &images[..images.len().min(SHOWN)];
@@ -218,7 +227,7 @@ mod tests {
     use crate::data::{DataSpec, Preprocess};
     use crate::graph::Weights;
     use crate::models::{self, Model};
-    use crate::pipeline::Engine;
+    use crate::pipeline::{Companions, Engine};
     use crate::tasks::TASKS;
     use candle_core::Device;
 
@@ -334,14 +343,14 @@ mod tests {
     fn evaluation(seed: usize, dense: Option<&Evaluation>) -> Evaluation {
         with("generation(steps=2)", seed, |task, network, source| {
             let engine = Engine::new(Device::Cpu, None);
-            let judge = task.judge(None, source.dataset.name()).unwrap().unwrap();
-            let judge = engine.judge(&judge, &DATA.parse().unwrap()).unwrap();
+            let wanted = task.companions(None, None, source.dataset.name()).unwrap();
+            let companions = Companions::load(&engine, &wanted, &DATA.parse().unwrap()).unwrap();
             let request = EvaluationRequest {
                 limit: Some(3),
                 dense,
-                judge: Some(engine.judging(&judge)),
                 ..EvaluationRequest::default()
             };
+            let request = companions.join(&engine, request);
             task.evaluate(network, source, request, &()).unwrap()
         })
     }
@@ -351,8 +360,10 @@ mod tests {
         let task = TASKS.build(&Spec::plain("generation")).unwrap();
         let judge = |given: Option<&str>, dataset| {
             let given = given.map(|text| text.parse().unwrap());
-            let judge = task.judge(given.as_ref(), dataset).unwrap();
-            judge.map(|j| format!("{} {}", j.model, j.weights))
+            let companions = task.companions(given, None, dataset).unwrap();
+            companions
+                .judge
+                .map(|j| format!("{} {}", j.model, j.weights))
         };
         let embedded = "resnet20 embedded:resnet20-fashion-mnist".to_owned();
         assert_eq!(judge(None, "fashion-mnist"), Some(embedded));
@@ -362,8 +373,8 @@ mod tests {
             assert_eq!(judge(Some("a.pth"), dataset), Some(inception));
         }
         let others = TASKS.build(&Spec::plain("classification")).unwrap();
-        let error = others.judge(Some(&"a.pth".parse().unwrap()), "cifar10");
-        assert!(matches!(error, Err(TaskError::NoJudge { .. })));
+        let error = others.companions(Some("a.pth".parse().unwrap()), None, "cifar10");
+        assert!(matches!(error, Err(TaskError::NoCompanions { .. })));
     }
 
     #[test]
