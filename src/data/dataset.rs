@@ -28,6 +28,8 @@ pub enum Labels {
     Classes(Vec<u32>),
     /// The things in each image.
     Boxes(Vec<Vec<Annotation>>),
+    /// Nothing, of so many images.
+    Unknown(usize),
 }
 
 impl Labels {
@@ -35,7 +37,7 @@ impl Labels {
     pub fn classes(&self) -> Option<&[u32]> {
         match self {
             Self::Classes(classes) => Some(classes),
-            Self::Boxes(_) => None,
+            Self::Boxes(_) | Self::Unknown(_) => None,
         }
     }
 
@@ -43,7 +45,7 @@ impl Labels {
     pub fn boxes(&self) -> Option<&[Vec<Annotation>]> {
         match self {
             Self::Boxes(boxes) => Some(boxes),
-            Self::Classes(_) => None,
+            Self::Classes(_) | Self::Unknown(_) => None,
         }
     }
 
@@ -52,6 +54,7 @@ impl Labels {
         match self {
             Self::Classes(classes) => classes.len(),
             Self::Boxes(boxes) => boxes.len(),
+            Self::Unknown(count) => *count,
         }
     }
 
@@ -68,6 +71,8 @@ impl Labels {
                 }
                 bytes
             }
+            // Neither a multiple of four bytes nor one more.
+            Self::Unknown(count) => [&b"uu"[..], &(*count as u64).to_le_bytes()].concat(),
         }
     }
 }

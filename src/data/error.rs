@@ -199,15 +199,17 @@ pub enum DataError {
         /// The folder.
         path: PathBuf,
     },
-    /// The class folders have no images.
+    /// A folder has no images where they should be.
     #[error(
-        "`{}` has no images in its class folders, expected files that end in .{}",
+        "`{}` has no images {place}, expected files that end in .{}",
         path.display(),
         extensions.join(", .")
     )]
     NoImages {
         /// The folder.
         path: PathBuf,
+        /// Where in it they should be.
+        place: &'static str,
         /// The extensions that were looked for.
         extensions: &'static [&'static str],
     },

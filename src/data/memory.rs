@@ -159,6 +159,7 @@ mod tests {
             MemoryDataset::new("tiny", [2, 1, 1], &["a", "b"])
                 .with_calibration(vec![1, 2, 3, 4])
                 .with_test(vec![5, 6], Labels::Classes(vec![0])),
+            tiny(&[1, 2, 3, 4], &[], &[]).with_test(vec![5, 6], Labels::Unknown(1)),
         ];
         for (row, other) in others.into_iter().enumerate() {
             assert_ne!(original, of(other), "row {row}");

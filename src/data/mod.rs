@@ -1,7 +1,8 @@
 //! Data sets: named images, split into what a technique may see and what it is measured on.
 //!
 //! A set has two splits. [`Split::Calibration`] is the small unlabelled set of post-training sparsity: there is no way to
-//! ask for its labels. [`Split::Test`] has labels ([`Dataset::test_labels`]) and serves metrics only.
+//! ask for its labels. [`Split::Test`] has labels ([`Dataset::test_labels`]) and serves metrics only. Images of which nothing is
+//! known ([`Labels::Unknown`]) may be in both: they hold no answers.
 //!
 //! What a user types is a [`DataSpec`], `<format>:<argument>`; a [`Format`] knows what the argument means. Listing cases
 //! needs a set's name and whether it is there, so both can be asked without loading anything.
@@ -26,6 +27,7 @@ mod geometry;
 mod idx;
 mod image;
 mod imagefolder;
+mod images;
 mod memory;
 mod preprocess;
 mod reader;
@@ -59,6 +61,7 @@ pub static FORMATS: Registry<&'static dyn Format> = Registry::new(
         &cifar::CIFAR10,
         &cifar::CIFAR100,
         &imagefolder::IMAGEFOLDER,
+        &images::IMAGES,
         &voc::VOC,
         &coco::COCO,
         &yolo::YOLO,

@@ -491,6 +491,16 @@ fn a_class_that_the_network_does_not_have_is_named() {
 }
 
 #[test]
+fn images_of_which_nothing_is_known_test_no_classifier() {
+    let folder = pictures();
+    let data = format!("images:{}", text(folder.path()));
+    let mut eval = vec!["eval", "--data", &data];
+    eval.extend(SUBJECT);
+    let message = "classification needs a class for each image, `";
+    assert_fails(&eval, 3, &[message, "` has none"]);
+}
+
+#[test]
 fn bad_suites_are_named() {
     let folder = TempDir::new().unwrap();
     for (allocators, extra, parts) in [

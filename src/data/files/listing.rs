@@ -82,23 +82,27 @@ pub fn image_files(root: &Path) -> Result<Vec<PathBuf>, DataError> {
 
 /// Returns the paths of all images below `root`, sorted.
 pub(in crate::data) fn images(root: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let mut found = Vec::new();
-    let walk = WalkDir::new(root).follow_links(true).sort_by_file_name();
-    for entry in walk
+    walk(root).collect()
+}
+
+/// Finds the paths that [`images`] returns one by one.
+pub(in crate::data) fn walk(root: &Path) -> impl Iterator<Item = Result<PathBuf, DataError>> {
+    let entries = WalkDir::new(root).follow_links(true).sort_by_file_name();
+    let entries = entries
         .into_iter()
-        .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry))
-    {
+        .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));
+    entries.filter_map(move |entry| {
         let path = match entry {
-            Ok(entry) if entry.file_type().is_dir() => continue,
+            Ok(entry) if entry.file_type().is_dir() => return None,
             Ok(entry) => entry.into_path(),
-            Err(error) => unreadable(error, root)?,
+            Err(error) => match unreadable(error, root) {
+                Ok(path) => path,
+                Err(error) => return Some(Err(error)),
+            },
         };
-        if is_image(&path) {
-            let below = path.strip_prefix(root).unwrap_or(&path);
-            found.push(below.to_owned());
-        }
-    }
-    Ok(found)
+        let below = path.strip_prefix(root).unwrap_or(&path);
+        is_image(&path).then(|| Ok(below.to_owned()))
+    })
 }
 
 /// Returns the path of a link to nowhere, which is an image that cannot be read if it is called one.

@@ -4,6 +4,7 @@ mod boxed;
 mod decode;
 mod format;
 mod listing;
+mod plain;
 #[cfg(test)]
 pub(super) mod testing;
 
@@ -11,7 +12,8 @@ pub(super) use boxed::{BoxedFiles, Parts, Thing, Truth};
 pub(super) use decode::{decode, size};
 pub(super) use format::FolderFormat;
 pub use listing::image_files;
-pub(super) use listing::{EXTENSIONS, FileList, images, is_hidden};
+pub(super) use listing::{EXTENSIONS, FileList, images, is_hidden, walk};
+pub(super) use plain::PlainFiles;
 
 use super::DataError;
 use std::fs;

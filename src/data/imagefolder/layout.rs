@@ -78,6 +78,7 @@ impl Layout {
         if images.is_empty() {
             return Err(DataError::NoImages {
                 path: self.test.clone(),
+                place: "in its class folders",
                 extensions: &EXTENSIONS,
             });
         }

@@ -26,7 +26,6 @@ mod tests;
 use super::files::FolderFormat;
 use super::{DataError, Dataset};
 use layout::Layout;
-use set::ImageFolder;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -39,5 +38,5 @@ pub(super) static IMAGEFOLDER: FolderFormat = FolderFormat {
 
 fn open(name: String, dir: &Path) -> Result<Arc<dyn Dataset>, DataError> {
     let layout = Layout::locate(dir)?;
-    Ok(Arc::new(ImageFolder::open(name, &layout)?))
+    Ok(Arc::new(set::open(name, &layout)?))
 }
