@@ -2,9 +2,10 @@
 
 use ptsbench::leaderboard::{render, write};
 use ptsbench::record::{
-    Environment, Failed, Ignored, Layer, Loaded, Metric, Record, RunSummary, SCHEMA, Scale,
-    Seconds, Sparsity, Unit,
+    Environment, Exhibit, Failed, Ignored, Layer, Loaded, Metric, Record, RunSummary, SCHEMA,
+    Scale, Seconds, Sparsity, Unit,
 };
+use ptsbench::tasks::Picture;
 
 fn scale(_: &str) -> Scale {
     Scale {
@@ -203,6 +204,59 @@ fn the_page_needs_nothing_else_and_is_always_the_same() {
     assert_eq!(html, render(&example(), scale));
 }
 
+/// Makes up what four techniques leave of a generator at four sparsities, in pictures of so many letters each.
+fn generators(letters: usize) -> Vec<Record> {
+    let picture = |number: usize| Picture {
+        url: format!(
+            "data:image/png;base64,{number:03}{}",
+            "A".repeat(letters - 3)
+        ),
+        width: 168,
+        height: 168,
+    };
+    let mut records = Vec::new();
+    for allocator in ["erk", "uniform"] {
+        for reconstruction in ["none", "block-sparse-weight+bias-adam"] {
+            for sparsity in [0.5, 0.7, 0.8, 0.9] {
+                let mut record = record("unet", allocator, reconstruction, sparsity, 40.0);
+                record.case = record.case.replace("classification", "generation");
+                record.task = "generation".into();
+                record.exhibits.push(Exhibit {
+                    name: "36 drawings from noise".into(),
+                    picture: picture(0),
+                    sparse_picture: Some(picture(records.len() + 1)),
+                    truth: Vec::new(),
+                    dense: Vec::new(),
+                    sparse: Vec::new(),
+                });
+                records.push(record);
+            }
+        }
+    }
+    records
+}
+
+#[test]
+fn drawings_are_side_by_side_and_their_data_in_the_page_once() {
+    const SECTION: &str = "Drawings from the same noise";
+    let mut loaded = example();
+    assert!(!render(&loaded, scale).contains(SECTION));
+    loaded.records.extend(generators(20_000));
+    let html = render(&loaded, scale);
+    assert_eq!(html.matches(SECTION).count(), 1);
+    assert_eq!(html.matches("data:image&#x2f;png").count(), 17);
+    let used = html.split("<use href=\"#").skip(1);
+    let used: Vec<&str> = used.filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(used.len(), 32);
+    for id in used {
+        assert_eq!(html.matches(&format!("id=\"{id}\"")).count(), 1, "{id}");
+    }
+    assert!(!html.contains(">missing<"));
+    loaded.records.remove(loaded.records.len() - 2);
+    let html = render(&loaded, scale);
+    assert_eq!(html.matches(">missing<").count(), 1);
+}
+
 #[test]
 fn an_empty_store_has_a_page() {
     let html = render(&Loaded::default(), scale);
@@ -214,6 +268,7 @@ fn an_empty_store_has_a_page() {
 fn names_cannot_inject() {
     let hostile = "</script><script>alert(1)</script>\"'><img onerror=alert(1) {{ 7 * 7 }}";
     let mut loaded = example();
+    loaded.records.extend(generators(8));
     let count = |html: &str, tag: &str| html.matches(tag).count();
     let scripts = count(&render(&loaded, scale), "<script");
     for record in &mut loaded.records {
@@ -230,6 +285,9 @@ fn names_cannot_inject() {
             hostile.clone_into(field);
         }
         hostile.clone_into(&mut record.units[0].layers[0]);
+        for exhibit in &mut record.exhibits {
+            hostile.clone_into(&mut exhibit.name);
+        }
         record.model += hostile;
         record.allocator += hostile;
         record.reconstruction += hostile;

@@ -2,7 +2,8 @@
 
 use super::chart::Bars;
 use super::exhibit::{ExhibitRow, exhibit_row};
-use super::format::{Figure, bytes, duration, number, percent};
+use super::format::{Figure, better, bytes, duration, number, percent};
+use super::gallery::Gallery;
 use crate::record::{Environment, Layer, Metric, Record, Scale, Unit};
 use serde::Serialize;
 
@@ -79,7 +80,11 @@ struct UnitRow<'a> {
 }
 
 /// Makes the row of a record.
-pub(super) fn case_row<'a>(record: &'a Record, scale: &impl Fn(&str) -> Scale) -> CaseRow<'a> {
+pub(super) fn case_row<'a>(
+    record: &'a Record,
+    scale: &impl Fn(&str) -> Scale,
+    gallery: &mut Gallery<'a>,
+) -> CaseRow<'a> {
     let first = record.metrics.first();
     let value = |value: Option<f64>| {
         Figure::new(
@@ -112,7 +117,11 @@ pub(super) fn case_row<'a>(record: &'a Record, scale: &impl Fn(&str) -> Scale) -
         units: record.units.iter().map(unit_row).collect(),
         facts: facts(record),
         notes: &record.notes,
-        exhibits: record.exhibits.iter().filter_map(exhibit_row).collect(),
+        exhibits: record
+            .exhibits
+            .iter()
+            .filter_map(|exhibit| exhibit_row(exhibit, gallery))
+            .collect(),
         command: command(record),
     }
 }
@@ -127,11 +136,7 @@ fn metric_row<'a>(name: &'a str, metric: &Metric, scale: Scale) -> MetricRow<'a>
     MetricRow {
         name,
         unit: scale.unit,
-        better: if scale.higher_is_better {
-            "higher is better"
-        } else {
-            "lower is better"
-        },
+        better: better(scale),
         dense: number(metric.dense),
         sparse: number(metric.sparse),
         relative: relative(metric.relative),
@@ -252,7 +257,7 @@ mod tests {
     #[test]
     fn a_row_reads_like_its_record() {
         let record = record("resnet20", "erk", "none", 0.8, 60.0);
-        let row = case_row(&record, &|_| Scale::default());
+        let row = case_row(&record, &|_| Scale::default(), &mut Gallery::default());
         assert_eq!((row.metric, row.dense.text.as_str()), ("top1", "80.00"));
         assert_eq!(
             (row.sparse.text.as_str(), row.relative.text.as_str()),
@@ -267,13 +272,13 @@ mod tests {
     #[test]
     fn what_diverged_or_is_absent_is_said() {
         let mut record = record("resnet20", "erk", "none", 0.8, f64::NAN);
-        let row = case_row(&record, &|_| Scale::default());
+        let row = case_row(&record, &|_| Scale::default(), &mut Gallery::default());
         assert_eq!(
             (row.sparse.text.as_str(), row.relative.text.as_str()),
             ("NaN", "NaN")
         );
         record.metrics = std::iter::empty::<(&str, _)>().collect();
-        let row = case_row(&record, &|_| Scale::default());
+        let row = case_row(&record, &|_| Scale::default(), &mut Gallery::default());
         assert_eq!(
             (row.sparse.text.as_str(), row.relative.text.as_str()),
             ("–", "–")

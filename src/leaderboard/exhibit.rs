@@ -1,6 +1,7 @@
 //! Samples with what networks see in them.
 
 use super::format::percent;
+use super::gallery::{Gallery, Shown, is_picture};
 use crate::record::Exhibit;
 use crate::tasks::{Mark, Picture};
 use serde::Serialize;
@@ -15,9 +16,7 @@ pub(super) struct ExhibitRow<'a> {
 #[derive(Debug, Serialize)]
 struct View<'a> {
     title: &'static str,
-    url: &'a str,
-    width: usize,
-    height: usize,
+    picture: Shown<'a>,
     marks: Vec<MarkRow>,
     /// What is to be seen, in words.
     words: String,
@@ -32,41 +31,46 @@ struct MarkRow {
     title: String,
 }
 
-/// Makes the row of a sample, if its picture is one.
-pub(super) fn exhibit_row(exhibit: &Exhibit) -> Option<ExhibitRow<'_>> {
-    let picture = &exhibit.picture;
-    let views = match &exhibit.sparse_picture {
-        Some(sparse) => vec![drawing("dense", picture), drawing("sparse", sparse)],
-        None => vec![
-            view("truth", picture, &exhibit.truth),
-            view("dense", picture, &exhibit.dense),
-            view("sparse", picture, &exhibit.sparse),
-        ],
+/// Makes the row of a sample, if its pictures are some.
+pub(super) fn exhibit_row<'a>(
+    exhibit: &'a Exhibit,
+    gallery: &mut Gallery<'a>,
+) -> Option<ExhibitRow<'a>> {
+    let views = if exhibit.sparse_picture.is_some() {
+        let [dense, sparse] = drawn(exhibit)?.map(|picture| gallery.show(picture));
+        vec![drawing("dense", dense), drawing("sparse", sparse)]
+    } else {
+        let picture = Some(&exhibit.picture).filter(|picture| is_picture(picture))?;
+        let mut seen = |title, marks| view(title, gallery.show(picture), marks);
+        vec![
+            seen("truth", &exhibit.truth),
+            seen("dense", &exhibit.dense),
+            seen("sparse", &exhibit.sparse),
+        ]
     };
-    views
+    Some(ExhibitRow {
+        name: &exhibit.name,
+        views,
+    })
+}
+
+/// Returns what the dense and the sparse network drew, if the sample is a drawing and these are pictures.
+pub(super) fn drawn(exhibit: &Exhibit) -> Option<[&Picture; 2]> {
+    let pictures = [&exhibit.picture, exhibit.sparse_picture.as_ref()?];
+    pictures
         .iter()
-        .all(|view| is_picture(view.url))
-        .then(|| ExhibitRow {
-            name: &exhibit.name,
-            views,
-        })
+        .all(|picture| is_picture(picture))
+        .then_some(pictures)
 }
 
-/// Whether a URL holds a PNG and nothing else: records may come from strangers.
-fn is_picture(url: &str) -> bool {
-    let data = url.strip_prefix("data:image/png;base64,");
-    let letter = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
-    data.is_some_and(|data| data.chars().all(letter))
-}
-
-fn drawing<'a>(title: &'static str, picture: &'a Picture) -> View<'a> {
+fn drawing<'a>(title: &'static str, picture: Shown<'a>) -> View<'a> {
     View {
         words: "drawings".to_owned(),
         ..view(title, picture, &[])
     }
 }
 
-fn view<'a>(title: &'static str, picture: &'a Picture, marks: &[Mark]) -> View<'a> {
+fn view<'a>(title: &'static str, picture: Shown<'a>, marks: &[Mark]) -> View<'a> {
     let marks: Vec<MarkRow> = marks.iter().map(mark_row).collect();
     let titles: Vec<&str> = marks.iter().map(|mark| mark.title.as_str()).collect();
     let words = if titles.is_empty() {
@@ -76,9 +80,7 @@ fn view<'a>(title: &'static str, picture: &'a Picture, marks: &[Mark]) -> View<'
     };
     View {
         title,
-        url: &picture.url,
-        width: picture.width,
-        height: picture.height,
+        picture,
         marks,
         words,
     }
@@ -102,6 +104,8 @@ fn mark_row(mark: &Mark) -> MarkRow {
 mod tests {
     use super::*;
 
+    const PNG: &str = "data:image/png;base64,aGk=";
+
     fn exhibit(url: &str) -> Exhibit {
         let mark = |label: &str, score| Mark {
             edges: [1.0, 2.0, 4.0, 8.0],
@@ -124,8 +128,8 @@ mod tests {
 
     #[test]
     fn views_say_what_is_seen() {
-        let exhibit = exhibit("data:image/png;base64,aGk=");
-        let row = exhibit_row(&exhibit).unwrap();
+        let exhibit = exhibit(PNG);
+        let row = exhibit_row(&exhibit, &mut Gallery::default()).unwrap();
         let words: Vec<&str> = row.views.iter().map(|view| view.words.as_str()).collect();
         assert_eq!(words, ["bag", "bag 50 %, coat 25 %", "nothing"]);
         let mark = &row.views[0].marks[0];
@@ -137,19 +141,25 @@ mod tests {
 
     #[test]
     fn nothing_but_pictures_gets_into_the_page() {
+        let picture = exhibit(PNG).picture;
         for url in [
             "javascript:alert(1)",
             "https://example.org/x.png",
             "data:image/svg+xml;base64,aGk=",
             "data:image/png;base64,\"><script>",
         ] {
-            assert!(exhibit_row(&exhibit(url)).is_none(), "{url}");
-            assert!(exhibit_row(&drawings(url)).is_none(), "{url}");
+            for exhibit in [exhibit(url), drawings(url)] {
+                let mut gallery = Gallery::default();
+                assert!(exhibit_row(&exhibit, &mut gallery).is_none(), "{url}");
+                // The row that is not shown holds no data for others.
+                let shown = gallery.show(&picture);
+                assert!(shown.url.is_some());
+            }
         }
     }
 
     fn drawings(sparse: &str) -> Exhibit {
-        let exhibit = exhibit("data:image/png;base64,aGk=");
+        let exhibit = exhibit(PNG);
         Exhibit {
             sparse_picture: Some(Picture {
                 url: sparse.to_owned(),
@@ -162,11 +172,11 @@ mod tests {
     #[test]
     fn drawings_of_both_networks_are_shown() {
         let exhibit = drawings("data:image/png;base64,b28=");
-        let row = exhibit_row(&exhibit).unwrap();
+        let row = exhibit_row(&exhibit, &mut Gallery::default()).unwrap();
         let views: Vec<_> = row
             .views
             .iter()
-            .map(|view| (view.title, view.url))
+            .map(|view| (view.title, view.picture.url))
             .collect();
         let expected = [
             ("dense", &exhibit.picture),
@@ -174,7 +184,7 @@ mod tests {
         ];
         assert_eq!(
             views,
-            expected.map(|(title, picture)| (title, picture.url.as_str()))
+            expected.map(|(title, picture)| (title, Some(picture.url.as_str())))
         );
     }
 }

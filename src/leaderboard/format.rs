@@ -1,5 +1,6 @@
 //! Numbers as the page shows them.
 
+use crate::record::Scale;
 use serde::Serialize;
 
 /// A number to read and to sort by.
@@ -36,6 +37,15 @@ pub(super) fn percent(share: f64, decimals: usize) -> String {
         format!("{:.decimals$}", share * 100.0)
     } else {
         number(share)
+    }
+}
+
+/// Says which way a metric is better.
+pub(super) fn better(scale: Scale) -> &'static str {
+    if scale.higher_is_better {
+        "higher is better"
+    } else {
+        "lower is better"
     }
 }
 

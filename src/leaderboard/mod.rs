@@ -5,8 +5,10 @@
 
 mod cases;
 mod chart;
+mod drawings;
 mod exhibit;
 mod format;
+mod gallery;
 mod page;
 mod ranking;
 
@@ -18,10 +20,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The templates by name; the extension of a name decides how values are escaped in it.
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("page.html", include_str!("../../templates/page.html")),
     ("ranking.html", include_str!("../../templates/ranking.html")),
+    (
+        "drawings.html",
+        include_str!("../../templates/drawings.html"),
+    ),
     ("case.html", include_str!("../../templates/case.html")),
+    ("picture.html", include_str!("../../templates/picture.html")),
     ("charts.html", include_str!("../../templates/charts.html")),
     ("style.css", include_str!("../../templates/style.css")),
     ("script.js", include_str!("../../templates/script.js")),

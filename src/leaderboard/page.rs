@@ -2,7 +2,9 @@
 
 use super::cases::{CaseRow, Fact, case_row, environment};
 use super::chart::{Axis, Lines, Point, Series, Strip, Tick, symbol};
+use super::drawings::{Generator, generators};
 use super::format::{count, percent};
+use super::gallery::Gallery;
 use super::ranking::{Ranking, Standing, Track, rank};
 use crate::record::{Environment, Failed, Ignored, Loaded, Record, Scale};
 use serde::Serialize;
@@ -14,6 +16,7 @@ use std::error::Error;
 pub(super) struct Page<'a> {
     facts: Vec<Fact>,
     suites: Vec<SuiteView<'a>>,
+    generators: Vec<Generator<'a>>,
     cases: Vec<CaseRow<'a>>,
     failed: Vec<&'a Failed>,
     ignored: Vec<&'a Ignored>,
@@ -70,15 +73,19 @@ impl<'a> Page<'a> {
                 .or_default()
                 .push((number, record));
         }
+        // Cases come after generators, as on the page: what they show again is there already.
+        let mut gallery = Gallery::default();
+        let generators = generators(records, scale, &mut gallery);
         Self {
             facts: headline(records, failed.len(), ignored.len()),
             suites: suites
                 .into_iter()
                 .map(|(name, r)| SuiteView::new(name, &r))
                 .collect(),
+            generators,
             cases: records
                 .iter()
-                .map(|record| case_row(record, scale))
+                .map(|record| case_row(record, scale, &mut gallery))
                 .collect(),
             failed,
             ignored,
