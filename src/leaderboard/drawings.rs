@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn two_cases_of_one_place_are_both_shown_and_one_without_pictures_is_missing() {
+    fn two_cases_of_one_place_are_both_shown_and_one_without_pictures_is_not() {
         let technique = ["erk", "none"];
         let mut records = [(); 3].map(|()| case(technique, 0.5, "D", "A"));
         records[2].sparsity.target = 0.8;
