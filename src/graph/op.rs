@@ -5,8 +5,8 @@ use super::ops::{
     ChannelShuffle, ChannelSlice, ClassToken, Concat, Conv2d, Flatten, Focus, FromWindows,
     GlobalAvgPool, GroupNorm, LayerNorm, LayerNorm2d, LayerScale, Linear, MaxPool2d,
     OptionAShortcut, PatchMerging, PatchTokens, PoolMixer, PositionEmbedding, Predictions,
-    Relocate, Scale, Shift, Squeeze, TakeToken, Timesteps, ToWindows, TokenMean, TokensToImage,
-    TransposeTokens, Upsample, WindowAttention, ZeroPad2d,
+    Quantize, Relocate, Scale, Shift, Squeeze, TakeToken, Timesteps, ToWindows, TokenMean,
+    TokensToImage, TransposeTokens, Upsample, WindowAttention, ZeroPad2d,
 };
 use super::{Call, Gradients, Role, Shape};
 use crate::kernels::Clamp;
@@ -235,6 +235,7 @@ operators!(
     PositionEmbedding,
     Relocate,
     Predictions,
+    Quantize,
     Scale,
     Shift,
     Squeeze,

@@ -24,6 +24,7 @@ mod layer_norm;
 mod linear;
 mod matrix;
 mod mean;
+mod nearest;
 mod pool;
 mod product;
 mod scratch;
@@ -45,6 +46,7 @@ pub use gelu::{gelu, gelu_gradient};
 pub use layer_norm::layer_norm;
 pub use linear::{linear, linear_gradients};
 pub use mean::plane_means;
+pub use nearest::nearest;
 pub use pool::max_pool2d;
 pub use sums::squared_distance;
 
