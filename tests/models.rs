@@ -13,7 +13,7 @@ use ptsbench::graph::{BatchNormFolding, GRANULARITIES, Graph, Node, ParamId, Rol
 use ptsbench::kernels::Wanted;
 use ptsbench::models::{self, ChannelOrder, Fit, Interpolation, Model};
 use ptsbench::pipeline::{Allow, Subject};
-use ptsbench::registry::{Named, Spec};
+use ptsbench::registry::{Named, Params, Spec};
 use ptsbench::weights::{Checkpoint, write_safetensors};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +35,9 @@ struct Peer {
     /// The time step of each image, for those who know noise.
     timesteps: Option<Vec<f32>>,
     classes: Option<usize>,
+    /// Parameters other than those of the model of this name.
+    #[serde(default)]
+    overrides: Params,
     /// How the published checkpoint expects images; absent for another publisher's network.
     preprocess: Option<Preprocess>,
     parameters: usize,
@@ -73,12 +76,23 @@ struct Preprocess {
 }
 
 impl Peer {
+    /// Returns the model without what a checkpoint or data say of it.
+    fn overridden(&self) -> Spec {
+        Spec {
+            name: self.model.clone(),
+            params: self.overrides.clone(),
+        }
+    }
+
     fn spec(&self) -> Spec {
         let [_, channels, side, _] = self.input;
-        let classes = self.classes.map(|count| format!(",num_classes={count}"));
-        let (name, classes) = (&self.model, classes.unwrap_or_default());
-        let spec = format!("{name}(in_chans={channels},img_size={side}{classes})");
-        spec.parse().unwrap()
+        let sizes = [("in_chans", Some(channels)), ("img_size", Some(side))];
+        let mut spec = self.overridden();
+        for (key, size) in sizes.into_iter().chain([("num_classes", self.classes)]) {
+            let given = size.map(|size| (key.to_owned(), size.into()));
+            spec.params.extend(given);
+        }
+        spec
     }
 
     fn build(&self) -> Model {
@@ -294,7 +308,7 @@ fn output_under_other_names_equals_the_peer(peer: &Peer, publisher: &str) {
     let checkpoint = saved(&tensors);
     let [_, channels, height, width] = peer.input;
     let image = Some([channels, height, width]);
-    let spec = Spec::plain(&peer.model);
+    let spec = peer.overridden();
     let subject = Subject::bind(&spec, checkpoint, image, Allow::Nothing, &Device::Cpu).unwrap();
     let found = run(&subject.model.graph, &subject.weights, &inputs(peer));
     assert_peers(&format!("{} {}", peer.model, peer.source), &found, peer);
@@ -684,6 +698,11 @@ fn bad_parameters_say_why() {
         ),
         ("vit_micro_patch4_28(num_heads=5)", "cannot be built"),
         ("vit_micro_patch4_28(img_size=3)", "cannot be built"),
+        ("ldm_celebahq_256(attention_head_dim=40)", "cannot be built"),
+        ("ldm_celebahq_256(attention_head_dim=0)", "cannot be built"),
+        ("ldm_celebahq_256(img_size=6)", "cannot be built"),
+        ("vq_celebahq_256(num_vq_embeddings=0)", "cannot be built"),
+        ("vq_celebahq_256(norm_num_groups=0)", "cannot be built"),
     ] {
         let message = models::build(&spec.parse().unwrap())
             .unwrap_err()

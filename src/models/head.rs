@@ -1,6 +1,6 @@
 //! What the outputs of a network mean.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What the outputs of a network mean to its task.
 #[derive(Debug, Clone, Default)]
@@ -12,6 +12,8 @@ pub enum Head {
     Boxes(Detector),
     /// The noise in an image.
     Noise(Diffusion),
+    /// One output: images `[channels, height, width]`, mostly between -1 and 1.
+    Images,
 }
 
 impl Head {
@@ -19,7 +21,7 @@ impl Head {
     pub fn detector(&self) -> Option<&Detector> {
         match self {
             Self::Boxes(detector) => Some(detector),
-            Self::Classes | Self::Noise(_) => None,
+            Self::Classes | Self::Noise(_) | Self::Images => None,
         }
     }
 
@@ -27,7 +29,7 @@ impl Head {
     pub fn diffusion(&self) -> Option<&Diffusion> {
         match self {
             Self::Noise(diffusion) => Some(diffusion),
-            Self::Classes | Self::Boxes(_) => None,
+            Self::Classes | Self::Boxes(_) | Self::Images => None,
         }
     }
 }
@@ -45,7 +47,7 @@ pub struct Diffusion {
 }
 
 /// The variances of the noise that time steps add, from the first one to the last one.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BetaSchedule {
     /// Evenly spaced (Ho et al. 2020).

@@ -18,6 +18,7 @@ mod deit;
 mod densenet;
 mod detection;
 mod dialect;
+mod diffusers;
 mod efficientnet;
 mod efficientnet_lite;
 mod fcos;
@@ -47,6 +48,7 @@ mod swin;
 mod unet2d;
 mod vgg;
 mod vit;
+mod vqmodel;
 mod yolox;
 
 pub use card::{Card, ChannelOrder, Fit, Interpolation, Origin, Preprocessing};
@@ -99,6 +101,7 @@ pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
         &retinanet::FAMILY,
         &fcos::FAMILY,
         &unet2d::FAMILY,
+        &vqmodel::FAMILY,
     ],
 );
 

@@ -1,20 +1,19 @@
-//! The U-Net of DDPM (Ho et al. 2020), as diffusers' `UNet2DModel` has it: it tells the noise in an image of a known time step.
-//!
-//! Names and parameter names are those of diffusers from 0.18 on; checkpoints from before, such as the published ones of Google's, have
-//! other names for the projections of attention.
+//! The U-Net of DDPM (Ho et al. 2020) and of latent diffusion (Rombach et al. 2022), as diffusers' `UNet2DModel` has it: it tells the
+//! noise in an image of a known time step.
 
 use super::dialect::Dialect;
+use super::diffusers::{BEFORE, Net, before, card};
 use super::parts::linear;
-use super::{Architecture, BetaSchedule, Card, Diffusion, Head, Table, Variant};
-use crate::graph::ops::{
-    Activation, Add, Attention, Concat, Conv2d, GroupNorm, PatchTokens, Shift, Timesteps,
-    TokensToImage, Upsample, ZeroPad2d,
-};
+use super::{Architecture, BetaSchedule, Diffusion, Head, Table, Variant};
+use crate::graph::ops::{Activation, Concat, Conv2d, Timesteps};
 use crate::graph::{BuildError, Builder, Graph, Op, ValueId};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// Levels that halve the image, with skips from those on the way down to those on the way up.
+///
+/// It takes `input` `[in_chans, img_size, img_size]` and `timestep`, a number from 0, and gives the noise in the shape of the image.
+/// Fields are called as in diffusers' configurations, but for those that all families have, and for `attention`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct UNet2D {
@@ -24,10 +23,27 @@ pub(super) struct UNet2D {
     block_out_channels: Cow<'static, [usize]>,
     /// The levels whose blocks are followed by attention, from 0.
     attention: Cow<'static, [usize]>,
+    /// The channels of each head of attention; without, there is one head.
+    attention_head_dim: Option<usize>,
     /// Residual blocks of each level on the way down; on the way up there is one more.
     layers_per_block: usize,
     norm_num_groups: usize,
+    norm_eps: f64,
+    /// The zeros around what is halved; 0 stands for zeros to the right and below alone.
+    downsample_padding: usize,
+    /// Whether cosines come first in the embedding of time.
+    flip_sin_to_cos: bool,
+    /// What the number of its frequencies is lessened by, see [`Timesteps`].
+    freq_shift: u8,
+    /// The noise that time steps add, of which there are a thousand.
+    beta_schedule: BetaSchedule,
 }
+
+/// The noise of DDPM.
+const LINEAR: BetaSchedule = BetaSchedule::Linear {
+    start: 1e-4,
+    end: 0.02,
+};
 
 /// The networks that Google published with DDPM; `in_chans`, sizes and levels are those of their configurations.
 const fn google(
@@ -40,8 +56,14 @@ const fn google(
         img_size,
         block_out_channels: Cow::Borrowed(channels),
         attention: Cow::Borrowed(attention),
+        attention_head_dim: None,
         layers_per_block: 2,
         norm_num_groups: 32,
+        norm_eps: 1e-6,
+        downsample_padding: 0,
+        flip_sin_to_cos: false,
+        freq_shift: 1,
+        beta_schedule: LINEAR,
     }
 }
 
@@ -49,23 +71,23 @@ const WIDE: &[usize] = &[128, 128, 256, 256, 512, 512];
 
 pub(super) static FAMILY: Table<UNet2D> = Table {
     name: "unet2d",
-    summary: "U-Nets of DDPM (Ho et al. 2020), names of diffusers' UNet2DModel",
+    summary: "U-Nets of DDPM (Ho et al. 2020) and latent diffusion (Rombach et al. 2022), names of diffusers' UNet2DModel",
     task: "generation",
     variants: &[
         Variant::new(
             "ddpm_cifar10_32",
             google(32, &[128, 256, 256, 256], &[1]),
-            card("hf:google/ddpm-cifar10-32", 32),
+            card(32).at("hf:google/ddpm-cifar10-32", "Apache-2.0"),
         ),
         Variant::new(
             "ddpm_church_256",
             google(256, WIDE, &[4]),
-            card("hf:google/ddpm-church-256", 256),
+            card(256).at("hf:google/ddpm-church-256", "Apache-2.0"),
         ),
         Variant::new(
             "ddpm_bedroom_256",
             google(256, WIDE, &[4]),
-            card("hf:google/ddpm-bedroom-256", 256),
+            card(256).at("hf:google/ddpm-bedroom-256", "Apache-2.0"),
         ),
         Variant::new(
             "ddpm_micro_28",
@@ -74,37 +96,62 @@ pub(super) static FAMILY: Table<UNet2D> = Table {
                 img_size: 28,
                 block_out_channels: Cow::Borrowed(&[32, 64, 64]),
                 attention: Cow::Borrowed(&[2]),
+                attention_head_dim: None,
                 layers_per_block: 1,
                 norm_num_groups: 8,
+                norm_eps: 1e-6,
+                downsample_padding: 0,
+                flip_sin_to_cos: false,
+                freq_shift: 1,
+                beta_schedule: LINEAR,
             },
-            Card::UNPUBLISHED.sized(28, 28).normalised(&[0.5], &[0.5]),
+            card(28).normalised(&[0.5], &[0.5]),
+        ),
+        // CompVis' for faces, whose images are latents: `vq_celebahq_256` makes pictures of them.
+        Variant::new(
+            "ldm_celebahq_256",
+            UNet2D {
+                in_chans: 3,
+                img_size: 64,
+                block_out_channels: Cow::Borrowed(&[224, 448, 672, 896]),
+                attention: Cow::Borrowed(&[1, 2, 3]),
+                attention_head_dim: Some(32),
+                layers_per_block: 2,
+                norm_num_groups: 32,
+                norm_eps: 1e-5,
+                downsample_padding: 1,
+                flip_sin_to_cos: true,
+                freq_shift: 0,
+                beta_schedule: BetaSchedule::ScaledLinear {
+                    start: 0.0015,
+                    end: 0.0195,
+                },
+            },
+            card(64).at(
+                "hf:CompVis/ldm-celebahq-256/unet/diffusion_pytorch_model.bin",
+                "Apache-2.0",
+            ),
         ),
     ],
 };
 
-/// Images lie between -1 and 1.
-const fn card(source: &'static str, side: usize) -> Card {
-    Card::UNPUBLISHED
-        .at(source, "Apache-2.0")
-        .sized(side, side)
-        .inception()
-}
-
 impl Architecture for UNet2D {
     const STEMS: &'static [&'static str] = &["conv_in.weight"];
     const HEADS: &'static [&'static str] = &[];
-    const DIALECTS: &'static [Dialect<Self>] = &[Dialect::renamed("diffusers before 0.18", before)];
+    const DIALECTS: &'static [Dialect<Self>] = &[Dialect::renamed(BEFORE, before)];
 
     fn build(&self) -> Result<Graph, BuildError> {
-        let mut net = Net {
-            builder: Builder::new(),
-            groups: self.norm_num_groups,
-            embedded: 4 * self.first(),
-            condition: None,
-        };
+        let mut builder = Builder::new();
         let sides = [self.in_chans, self.img_size, self.img_size];
-        let input = net.builder.input("input", sides)?;
-        net.embed_time(self.first())?;
+        let input = builder.input("input", sides)?;
+        let condition = self.embed_time(&mut builder)?;
+        let mut net = Net {
+            builder,
+            norm_num_groups: self.norm_num_groups,
+            norm_eps: self.norm_eps,
+            attention_head_dim: self.attention_head_dim,
+            condition: Some(condition),
+        };
         let stem = Conv2d::same(self.in_chans, self.first(), 3).biased();
         let mut x = net.builder.add("conv_in", stem, &[input])?;
         let mut skips = vec![x];
@@ -116,13 +163,12 @@ impl Architecture for UNet2D {
                 skips.push(x);
             }
             if level + 1 < levels {
-                x = net.halved(&format!("{name}.downsamplers.0"), x)?;
+                let module = format!("{name}.downsamplers.0");
+                x = net.halved(&module, self.downsample_padding, x)?;
                 skips.push(x);
             }
         }
-        let widest = self.block_out_channels[levels - 1];
-        x = net.blocks("mid_block", 0, widest, true, x)?;
-        x = net.residual("mid_block.resnets.1", widest, x)?;
+        x = net.middle("mid_block", x)?;
         for (index, width) in self.block_out_channels.iter().rev().enumerate() {
             let name = format!("up_blocks.{index}");
             let level = levels - 1 - index;
@@ -137,20 +183,14 @@ impl Architecture for UNet2D {
                 x = net.doubled(&format!("{name}.upsamplers.0"), x)?;
             }
         }
-        let x = net.norm("conv_norm_out", x)?;
-        let x = net.builder.add("conv_act", Activation::Silu, &[x])?;
-        let out = Conv2d::same(self.first(), self.in_chans, 3).biased();
-        let output = net.builder.add("conv_out", out, &[x])?;
+        let output = net.ended("", self.in_chans, x)?;
         Ok(net.builder.finish(&[output]))
     }
 
     fn head(&self, _graph: &Graph) -> Head {
         Head::Noise(Diffusion {
             timesteps: 1000,
-            schedule: BetaSchedule::Linear {
-                start: 1e-4,
-                end: 0.02,
-            },
+            schedule: self.beta_schedule,
         })
     }
 }
@@ -163,164 +203,27 @@ impl UNet2D {
     fn attends(&self, level: usize) -> bool {
         self.attention.contains(&level)
     }
-}
 
-/// Returns the name that a parameter of ours had.
-fn before(name: &str) -> String {
-    let renamed = [
-        (".to_q.", ".query."),
-        (".to_k.", ".key."),
-        (".to_v.", ".value."),
-        (".to_out.0.", ".proj_attn."),
-    ];
-    let rename = |name: String, (ours, theirs): &(&str, &str)| name.replace(ours, theirs);
-    renamed.iter().fold(name.to_owned(), rename)
-}
-
-/// A U-Net in the making.
-struct Net {
-    builder: Builder,
-    groups: usize,
-    /// The features of the embedded time step.
-    embedded: usize,
-    /// The embedded time step, as blocks take it.
-    condition: Option<ValueId>,
-}
-
-impl Net {
-    /// Adds the time step and its embedding.
-    fn embed_time(&mut self, width: usize) -> Result<(), BuildError> {
+    /// Adds the time step and its embedding, and returns the latter.
+    fn embed_time(&self, builder: &mut Builder) -> Result<ValueId, BuildError> {
+        let (width, embedded) = (self.first(), 4 * self.first());
         let waves = Timesteps {
             dim: width,
-            shift: 1,
-            cosines_first: false,
+            shift: self.freq_shift,
+            cosines_first: self.flip_sin_to_cos,
         };
         let steps: [(&str, Op); 5] = [
             ("time_proj", waves.into()),
-            (
-                "time_embedding.linear_1",
-                linear(width, self.embedded).into(),
-            ),
+            ("time_embedding.linear_1", linear(width, embedded).into()),
             ("time_embedding.act", Activation::Silu.into()),
-            (
-                "time_embedding.linear_2",
-                linear(self.embedded, self.embedded).into(),
-            ),
+            ("time_embedding.linear_2", linear(embedded, embedded).into()),
             // Each block would do this for itself.
             ("time_embedding.nonlinearity", Activation::Silu.into()),
         ];
-        let mut x = self.builder.input("timestep", [])?;
+        let mut x = builder.input("timestep", [])?;
         for (name, op) in steps {
-            x = self.builder.add(name, op, &[x])?;
+            x = builder.add(name, op, &[x])?;
         }
-        self.condition = Some(x);
-        Ok(())
-    }
-
-    fn norm(&mut self, name: &str, input: ValueId) -> Result<ValueId, BuildError> {
-        let norm = GroupNorm {
-            groups: self.groups,
-            channels: self.builder.shape(input).channels(),
-            eps: 1e-6,
-        };
-        self.builder.add(name, norm, &[input])
-    }
-
-    /// Adds a residual block of a module, and attention where it `attends`.
-    fn blocks(
-        &mut self,
-        module: &str,
-        index: usize,
-        width: usize,
-        attends: bool,
-        input: ValueId,
-    ) -> Result<ValueId, BuildError> {
-        let x = self.residual(&format!("{module}.resnets.{index}"), width, input)?;
-        if attends {
-            self.attention(&format!("{module}.attentions.{index}"), x)
-        } else {
-            Ok(x)
-        }
-    }
-
-    /// Adds diffusers' `ResnetBlock2D`.
-    fn residual(
-        &mut self,
-        name: &str,
-        width: usize,
-        input: ValueId,
-    ) -> Result<ValueId, BuildError> {
-        let part = |part: &str| format!("{name}.{part}");
-        let given = self.builder.shape(input).channels();
-        let condition = self.condition.expect("time was embedded first");
-        let time = linear(self.embedded, width);
-        let time = self
-            .builder
-            .add(&part("time_emb_proj"), time, &[condition])?;
-        let x = self.norm(&part("norm1"), input)?;
-        let x = self.builder.add(&part("act1"), Activation::Silu, &[x])?;
-        let conv = Conv2d::same(given, width, 3).biased();
-        let x = self.builder.add(&part("conv1"), conv, &[x])?;
-        let x = self.builder.add(&part("shift"), Shift {}, &[x, time])?;
-        let x = self.norm(&part("norm2"), x)?;
-        let x = self.builder.add(&part("act2"), Activation::Silu, &[x])?;
-        let conv = Conv2d::same(width, width, 3).biased();
-        let x = self.builder.add(&part("conv2"), conv, &[x])?;
-        let shortcut = if given == width {
-            input
-        } else {
-            let conv = Conv2d::same(given, width, 1).biased();
-            self.builder.add(&part("conv_shortcut"), conv, &[input])?
-        };
-        self.builder.add(&part("add"), Add {}, &[shortcut, x])
-    }
-
-    /// Adds attention of all pixels to all, with one head.
-    fn attention(&mut self, name: &str, input: ValueId) -> Result<ValueId, BuildError> {
-        let part = |part: &str| format!("{name}.{part}");
-        let [width, height, columns] = self.builder.shape(input).exactly().expect("an image");
-        let x = self.norm(&part("group_norm"), input)?;
-        let x = self.builder.add(&part("tokens"), PatchTokens {}, &[x])?;
-        let mut sides = [x; 3];
-        for (side, name) in sides.iter_mut().zip(["to_q", "to_k", "to_v"]) {
-            *side = self.builder.add(&part(name), linear(width, width), &[x])?;
-        }
-        let x = self.builder.add(&part("qkv"), Concat {}, &sides)?;
-        let x = self
-            .builder
-            .add(&part("attend"), Attention { heads: 1 }, &[x])?;
-        let x = self
-            .builder
-            .add(&part("to_out.0"), linear(width, width), &[x])?;
-        let image = TokensToImage {
-            height,
-            width: columns,
-        };
-        let x = self.builder.add(&part("image"), image, &[x])?;
-        self.builder.add(&part("add"), Add {}, &[input, x])
-    }
-
-    /// Adds a convolution that takes every second pixel, with zeros to the right and below only.
-    fn halved(&mut self, name: &str, input: ValueId) -> Result<ValueId, BuildError> {
-        let width = self.builder.shape(input).channels();
-        let pad = ZeroPad2d {
-            left: 0,
-            right: 1,
-            top: 0,
-            bottom: 1,
-        };
-        let x = self.builder.add(&format!("{name}.pad"), pad, &[input])?;
-        let conv = Conv2d::same(width, width, 3).stride(2).padding(0).biased();
-        self.builder.add(&format!("{name}.conv"), conv, &[x])
-    }
-
-    fn doubled(&mut self, name: &str, input: ValueId) -> Result<ValueId, BuildError> {
-        let [width, height, columns] = self.builder.shape(input).exactly().expect("an image");
-        let size = [2 * height, 2 * columns];
-        let x = self
-            .builder
-            .add(&format!("{name}.interpolate"), Upsample { size }, &[input])?;
-        let conv = Conv2d::same(width, width, 3).biased();
-        self.builder.add(&format!("{name}.conv"), conv, &[x])
+        Ok(x)
     }
 }

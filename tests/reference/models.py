@@ -35,7 +35,8 @@ its rows for each image: among them the last one, the second, the fourth, the ei
 the end, which reach into every level.
 
 U-Nets take a time step for each image besides, ``timesteps``. Of the noise they tell, rows of pixels
-are given in the same way, those of all channels one after the other.
+are given in the same way, those of all channels one after the other; and so of the images that
+decoders make of latents. ``overrides`` are options in which a network differs from the one of its name.
 
 Networks come from torchvision (0.14), from timm (0.9.16), from diffusers (0.21), from pytorch-fid (0.3),
 or, where none has them, from the module beside the embedded checkpoints and from ``detectors.py``. ``source`` says which. A name after
@@ -68,7 +69,7 @@ from torch.nn import functional
 from common import HERE, digits, uniform, write_json
 from detectors import DETECTORS
 from models import build, prunable_layers
-from unets import TIMESTEPS, UNet2DModel, before, unet
+from unets import DECODERS, TIMESTEPS, UNet2DModel, VQModel, before, decoder, unet
 
 
 class Case(NamedTuple):
@@ -81,6 +82,8 @@ class Case(NamedTuple):
     classes: int = 10
     # Images a batch.
     batch: int = 2
+    # Options in which it differs from the network of that name.
+    overrides: Dict[str, Any] = {}
 
 
 def cifar(prefix: str, *sizes: object) -> List[Case]:
@@ -91,6 +94,12 @@ def cifar(prefix: str, *sizes: object) -> List[Case]:
         for size in sizes
     ]
 
+
+# Diffusers' networks with old names for the projections of attention.
+BEFORE = "diffusers before 0.18:"
+# Latent diffusion in small, with several heads of attention.
+SMALL_UNET = {"block_out_channels": [32, 64, 96], "attention": [1, 2]}
+SMALL_DECODER = {"block_out_channels": [16, 24, 32], "norm_num_groups": 8, "num_vq_embeddings": 64}
 
 # The families of the program, with their networks. One file of fixtures each.
 FAMILIES: Dict[str, List[Case]] = {
@@ -222,7 +231,15 @@ FAMILIES: Dict[str, List[Case]] = {
         Case("ddpm_cifar10_32", "diffusers", 3, 8, 0, 1),
         Case("ddpm_cifar10_32", "diffusers", 3, 32, 0, 2),
         *(Case(f"ddpm_{what}_256", "diffusers", 3, 64, 0, 1) for what in ("church", "bedroom")),
-        Case("ddpm_micro_28", "diffusers before 0.18:ddpm_micro_28", 1, 28, 0),
+        Case("ddpm_micro_28", BEFORE + "ddpm_micro_28", 1, 28, 0),
+        Case("ldm_celebahq_256", "diffusers", 3, 8, 0, 2, SMALL_UNET),
+        Case("ldm_celebahq_256", "diffusers", 3, 64, 0, 1),
+        Case("ldm_celebahq_256", BEFORE + "ldm_celebahq_256", 3, 8, 0, 2, SMALL_UNET),
+    ],
+    "vqmodel": [
+        Case("vq_celebahq_256", "diffusers", 3, 8, 0, 2, SMALL_DECODER),
+        Case("vq_celebahq_256", "diffusers", 3, 32, 0, 1),
+        Case("vq_celebahq_256", BEFORE + "vq_celebahq_256", 3, 8, 0, 2, SMALL_DECODER),
     ],
 }
 
@@ -301,6 +318,9 @@ PREPROCESSING: Dict[str, Tuple[int, int, str, Tuple[float, ...], Tuple[float, ..
     "ddpm_church": (256, 256, "bilinear", (0.5,) * 3, (0.5,) * 3),
     "ddpm_bedroom": (256, 256, "bilinear", (0.5,) * 3, (0.5,) * 3),
     "ddpm_micro": (28, 28, "bilinear", (0.5,), (0.5,)),
+    # Of latents, which are drawn and decoded as if they were such images.
+    "ldm_celebahq": (64, 64, "bilinear", (0.5,) * 3, (0.5,) * 3),
+    "vq_celebahq": (64, 64, "bilinear", (0.5,) * 3, (0.5,) * 3),
 }
 
 
@@ -390,7 +410,10 @@ def network(case: Case) -> nn.Module:
         ):
             return inception.fid_inception_v3()
     if source.startswith("diffusers"):
-        model = unet(name, case.channels, case.size)
+        if name in DECODERS:
+            model = decoder(name, case.channels, case.overrides)
+        else:
+            model = unet(name, case.channels, case.size, case.overrides)
         if source != "diffusers":
             model.called = before
         return model
@@ -424,6 +447,8 @@ def outputs_of(model: nn.Module, images: Tensor) -> Dict[str, Tensor]:
     if isinstance(model, UNet2DModel):
         output = model(images, torch.tensor(TIMESTEPS[: len(images)])).sample
         return {"conv_out": output.flatten(1, 2)}
+    if isinstance(model, VQModel):
+        return {"decoder.conv_out": model.decode(images).sample.flatten(1, 2)}
     if hasattr(model, "transform"):
         # A detector of torchvision's, whose forward would also resize images and choose boxes.
         outputs = model.head(list(model.backbone(images).values()))
@@ -512,7 +537,9 @@ def describe(case: Case, compare: bool) -> Dict[str, Any]:
         "model": case.model,
         "source": case.source,
         "input": list(shape),
-        **({"classes": case.classes} if case.classes else {"timesteps": TIMESTEPS[: case.batch]}),
+        **({"overrides": case.overrides} if case.overrides else {}),
+        **({"classes": case.classes} if case.classes else {}),
+        **({"timesteps": TIMESTEPS[: case.batch]} if isinstance(model, UNet2DModel) else {}),
         **({} if ":" in case.source else {"preprocess": images}),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "macs": macs,

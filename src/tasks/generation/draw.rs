@@ -113,11 +113,13 @@ impl<'a> Drawing<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::Weights;
+    use crate::graph::{Param, Weights};
     use crate::models::{self, Model};
+    use crate::registry::Spec;
     use crate::tasks::generation::SAMPLERS;
-    use candle_core::Device;
+    use candle_core::{DType, Device};
     use rayon::ThreadPoolBuilder;
+    use serde_json::json;
 
     fn model() -> (Model, Weights) {
         let model = models::build(&"ddpm_micro_28(img_size=12)".parse().unwrap()).unwrap();
@@ -129,6 +131,32 @@ mod tests {
         });
         let weights = Weights::new(&model.graph, tensors.collect()).unwrap();
         (model, weights)
+    }
+
+    #[test]
+    fn what_sees_no_noise_draws_nothing() {
+        let mut spec = Spec::plain("vq_celebahq_256");
+        let small = [
+            ("block_out_channels", json!([8, 16])),
+            ("norm_num_groups", json!(8)),
+            ("num_vq_embeddings", json!(4)),
+        ];
+        let small = small.map(|(key, value)| (key.to_owned(), value));
+        spec.params.extend(small);
+        let decoder = models::build(&spec).unwrap();
+        let zeros = |(_, param): (_, &Param)| {
+            Tensor::zeros(param.shape.as_slice(), DType::F32, &Device::Cpu).unwrap()
+        };
+        let tensors = decoder.graph.params().map(zeros).collect();
+        let network = Network {
+            graph: &decoder.graph,
+            head: &decoder.head,
+            weights: &Weights::new(&decoder.graph, tensors).unwrap(),
+            device: &Device::Cpu,
+        };
+        let sampler = SAMPLERS.build(&Spec::plain("ddim")).unwrap();
+        let error = Drawing::new(network, sampler.as_ref(), 0).unwrap_err();
+        assert!(matches!(error, TaskError::NoDiffusion));
     }
 
     #[test]
