@@ -44,6 +44,8 @@ pub struct Diffusion {
     pub timesteps: usize,
     /// How much noise each of them adds.
     pub schedule: BetaSchedule,
+    /// Whether what is drawn are latents, of which a decoder makes pictures; unlike images, which lie between -1 and 1, they have no bounds.
+    pub latent: bool,
 }
 
 /// The variances of the noise that time steps add, from the first one to the last one.

@@ -7,7 +7,9 @@ use super::parts::linear;
 use super::{Architecture, BetaSchedule, Diffusion, Head, Table, Variant};
 use crate::graph::ops::{Activation, Concat, Conv2d, Timesteps};
 use crate::graph::{BuildError, Builder, Graph, Op, ValueId};
+use crate::registry::Params;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::borrow::Cow;
 
 /// Levels that halve the image, with skips from those on the way down to those on the way up.
@@ -37,6 +39,8 @@ pub(super) struct UNet2D {
     freq_shift: u8,
     /// The noise that time steps add, of which there are a thousand.
     beta_schedule: BetaSchedule,
+    /// Whether its images are latents.
+    latent: bool,
 }
 
 /// The noise of DDPM.
@@ -64,6 +68,7 @@ const fn google(
         flip_sin_to_cos: false,
         freq_shift: 1,
         beta_schedule: LINEAR,
+        latent: false,
     }
 }
 
@@ -104,6 +109,7 @@ pub(super) static FAMILY: Table<UNet2D> = Table {
                 flip_sin_to_cos: false,
                 freq_shift: 1,
                 beta_schedule: LINEAR,
+                latent: false,
             },
             card(28).normalised(&[0.5], &[0.5]),
         ),
@@ -126,6 +132,7 @@ pub(super) static FAMILY: Table<UNet2D> = Table {
                     start: 0.0015,
                     end: 0.0195,
                 },
+                latent: true,
             },
             card(64).at(
                 "hf:CompVis/ldm-celebahq-256/unet/diffusion_pytorch_model.bin",
@@ -139,6 +146,34 @@ impl Architecture for UNet2D {
     const STEMS: &'static [&'static str] = &["conv_in.weight"];
     const HEADS: &'static [&'static str] = &[];
     const DIALECTS: &'static [Dialect<Self>] = &[Dialect::renamed(BEFORE, before)];
+
+    fn described(config: &Value) -> Params {
+        let mut said = Params::new();
+        let others = [("in_channels", "in_chans"), ("sample_size", "img_size")];
+        let same = [
+            "block_out_channels",
+            "layers_per_block",
+            "attention_head_dim",
+            "norm_num_groups",
+            "norm_eps",
+            "downsample_padding",
+            "flip_sin_to_cos",
+            "freq_shift",
+        ];
+        for (theirs, ours) in others.into_iter().chain(same.map(|name| (name, name))) {
+            said.extend(
+                config
+                    .get(theirs)
+                    .map(|value| (ours.to_owned(), value.clone())),
+            );
+        }
+        if let Some(kinds) = config.get("down_block_types").and_then(Value::as_array) {
+            let attends = |kind: &Value| kind.as_str().is_some_and(|kind| kind.starts_with("Attn"));
+            let levels = (0..kinds.len()).filter(|level| attends(&kinds[*level]));
+            said.insert("attention".to_owned(), levels.collect());
+        }
+        said
+    }
 
     fn build(&self) -> Result<Graph, BuildError> {
         let mut builder = Builder::new();
@@ -191,6 +226,7 @@ impl Architecture for UNet2D {
         Head::Noise(Diffusion {
             timesteps: 1000,
             schedule: self.beta_schedule,
+            latent: self.latent,
         })
     }
 }
@@ -225,5 +261,59 @@ impl UNet2D {
             x = builder.add(name, op, &[x])?;
         }
         Ok(x)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::models::{ModelError, family_of};
+
+    /// As published with `google/ddpm-cifar10-32`, but for the name of the class.
+    const CIFAR10: &str = r#"{"_class_name": "UNet2DModel", "_diffusers_version": "0.0.4", "act_fn": "silu", "attention_head_dim": null,
+        "block_out_channels": [128, 256, 256, 256], "center_input_sample": false,
+        "down_block_types": ["DownBlock2D", "AttnDownBlock2D", "DownBlock2D", "DownBlock2D"], "downsample_padding": 0, "flip_sin_to_cos": false,
+        "freq_shift": 1, "in_channels": 3, "layers_per_block": 2, "mid_block_scale_factor": 1, "norm_eps": 1e-06, "norm_num_groups": 32,
+        "out_channels": 3, "sample_size": 32, "time_embedding_type": "positional",
+        "up_block_types": ["UpBlock2D", "UpBlock2D", "AttnUpBlock2D", "UpBlock2D"]}"#;
+
+    #[test]
+    fn a_config_is_compared_with_the_model() {
+        let check = |model: &str, config: &str| {
+            let spec = model.parse().unwrap();
+            let checked = family_of("ddpm_cifar10_32").unwrap().check(&spec, config);
+            checked.map_err(|error| match error {
+                ModelError::Config { parameter, .. } => parameter,
+                other => other.to_string(),
+            })
+        };
+        assert_eq!(check("ddpm_cifar10_32", CIFAR10), Ok(()));
+        assert_eq!(check("ddpm_cifar10_32", "{}"), Ok(()));
+        for (ours, theirs, parameter) in [
+            ("1e-06", "1e-05", "norm_eps"),
+            (
+                "\"norm_num_groups\": 32",
+                "\"norm_num_groups\": 16",
+                "norm_num_groups",
+            ),
+            (
+                "\"attention_head_dim\": null",
+                "\"attention_head_dim\": 8",
+                "attention_head_dim",
+            ),
+            (
+                "[\"DownBlock2D\", \"Attn",
+                "[\"AttnDownBlock2D\", \"Attn",
+                "attention",
+            ),
+            ("\"sample_size\": 32", "\"sample_size\": 64", "img_size"),
+        ] {
+            let config = CIFAR10.replace(ours, theirs);
+            assert_eq!(check("ddpm_cifar10_32", &config), Err(parameter.to_owned()));
+        }
+        assert!(check("ddpm_church_256", CIFAR10).is_err());
+        assert_eq!(
+            check("ddpm_cifar10_32(norm_eps=0.5)", CIFAR10),
+            Err("norm_eps".to_owned())
+        );
     }
 }

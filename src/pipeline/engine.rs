@@ -139,7 +139,7 @@ impl Engine {
     fn companions(&self, case: &Case) -> Result<Value, CaseError> {
         let companion = |(part, network): (&str, &NetworkSpec)| {
             let checkpoint = self.checkpoint(&network.weights)?;
-            let value = json!({"model": network.model, "weights": checkpoint.digest()});
+            let value = json!({"model": network.model.to_string(), "weights": checkpoint.digest()});
             Ok((part.to_owned(), value))
         };
         let all: Result<_, CaseError> = case.companions.iter().map(companion).collect();

@@ -411,9 +411,9 @@ def network(case: Case) -> nn.Module:
             return inception.fid_inception_v3()
     if source.startswith("diffusers"):
         if name in DECODERS:
-            model = decoder(name, case.channels, case.overrides)
+            model = decoder(name, case.channels, **case.overrides)
         else:
-            model = unet(name, case.channels, case.size, case.overrides)
+            model = unet(name, case.channels, case.size, **case.overrides)
         if source != "diffusers":
             model.called = before
         return model

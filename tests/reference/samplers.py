@@ -22,22 +22,23 @@ from common import HERE, digits, write_json
 
 SIZE = 12
 CASES = [
-    ("linear", "ddim", 10, 0.0),
-    ("linear", "ddim", 7, 1.0),
-    ("scaled_linear", "ddim", 20, 0.3),
-    ("squaredcos_cap_v2", "ddim", 12, 0.0),
-    ("linear", "ddpm", 25, None),
-    ("squaredcos_cap_v2", "ddpm", 15, None),
+    ("linear", "ddim", 10, 0.0, True),
+    ("linear", "ddim", 7, 1.0, True),
+    ("scaled_linear", "ddim", 20, 0.3, True),
+    ("squaredcos_cap_v2", "ddim", 12, 0.0, True),
+    ("linear", "ddpm", 25, None, True),
+    ("squaredcos_cap_v2", "ddpm", 15, None, True),
+    ("scaled_linear", "ddim", 9, 0.5, False),
 ]
 
 
-def describe(schedule: str, sampler: str, steps: int, eta: Any) -> Dict[str, Any]:
+def describe(schedule: str, sampler: str, steps: int, eta: Any, clip: bool) -> Dict[str, Any]:
     """A walk from noise to an image."""
     random = np.random.default_rng(steps)
     start = random.standard_normal(SIZE).astype(np.float32)
     fresh = random.standard_normal((steps, SIZE)).astype(np.float32)
     kind = DDIMScheduler if sampler == "ddim" else DDPMScheduler
-    scheduler = kind(beta_start=1e-4, beta_end=0.02, beta_schedule=schedule)
+    scheduler = kind(beta_start=1e-4, beta_end=0.02, beta_schedule=schedule, clip_sample=clip)
     scheduler.set_timesteps(steps)
     image = torch.from_numpy(start)[None]
     options = {} if eta is None else {"eta": eta}
@@ -55,6 +56,7 @@ def describe(schedule: str, sampler: str, steps: int, eta: Any) -> Dict[str, Any
     return {
         "schedule": schedule,
         "sampler": f"{sampler}(steps={steps})" if eta is None else f"{sampler}(steps={steps},eta={eta})",
+        "clip": clip,
         "start": digits(start),
         "fresh": digits(fresh),
         "steps": scheduler.timesteps.tolist(),

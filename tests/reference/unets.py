@@ -58,7 +58,7 @@ DECODERS: Dict[str, Dict[str, Any]] = {
 }
 
 
-def unet(name: str, channels: int, size: int, overrides: Dict[str, Any]) -> UNet2DModel:
+def unet(name: str, channels: int, size: int, **overrides: Any) -> UNet2DModel:
     """A network with new weights."""
     options = {**UNETS[name], **overrides}
     attention = options.pop("attention")
@@ -77,7 +77,7 @@ def unet(name: str, channels: int, size: int, overrides: Dict[str, Any]) -> UNet
     )
 
 
-def decoder(name: str, channels: int, overrides: Dict[str, Any]) -> VQModel:
+def decoder(name: str, channels: int, **overrides: Any) -> VQModel:
     """The decoding half of a network with new weights."""
     options = {**DECODERS[name], **overrides}
     levels = len(options["block_out_channels"])

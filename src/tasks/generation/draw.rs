@@ -4,7 +4,6 @@ use super::finish::Finish;
 use super::noise::Noise;
 use super::path::Path;
 use super::samplers::Sampler;
-use super::schedule::Schedule;
 use crate::data::Image;
 use crate::graph::Plan;
 use crate::progress::Progress;
@@ -48,7 +47,7 @@ impl<'a> Drawing<'a> {
         let shape = graph.value(image).shape.exactly();
         let plan = graph.plan(graph.inputs(), graph.outputs());
         Ok(Self {
-            path: Path::new(sampler, Schedule::of(diffusion))?,
+            path: Path::new(sampler, diffusion)?,
             noise: Noise {
                 seed,
                 shape: shape.map_err(|_| TaskError::NoDiffusion)?,
@@ -113,61 +112,15 @@ impl<'a> Drawing<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::{Param, Weights};
-    use crate::models::{self, Model};
-    use crate::registry::Spec;
     use crate::tasks::generation::SAMPLERS;
-    use candle_core::{DType, Device};
+    use crate::tasks::generation::testing::Meaningless;
     use rayon::ThreadPoolBuilder;
     use serde_json::json;
 
-    fn model() -> (Model, Weights) {
-        let model = models::build(&"ddpm_micro_28(img_size=12)".parse().unwrap()).unwrap();
-        let params = model.graph.params().enumerate();
-        let tensors = params.map(|(seed, (_, param))| {
-            let value = |i: usize| ((i * 2_654_435_761 + seed * 40_503) % 1013) as f32 / 5e3 - 0.1;
-            let values: Vec<f32> = (0..param.shape.iter().product()).map(value).collect();
-            Tensor::from_vec(values, param.shape.as_slice(), &Device::Cpu).unwrap()
-        });
-        let weights = Weights::new(&model.graph, tensors.collect()).unwrap();
-        (model, weights)
-    }
-
-    #[test]
-    fn what_sees_no_noise_draws_nothing() {
-        let mut spec = Spec::plain("vq_celebahq_256");
-        let small = [
-            ("block_out_channels", json!([8, 16])),
-            ("norm_num_groups", json!(8)),
-            ("num_vq_embeddings", json!(4)),
-        ];
-        let small = small.map(|(key, value)| (key.to_owned(), value));
-        spec.params.extend(small);
-        let decoder = models::build(&spec).unwrap();
-        let zeros = |(_, param): (_, &Param)| {
-            Tensor::zeros(param.shape.as_slice(), DType::F32, &Device::Cpu).unwrap()
-        };
-        let tensors = decoder.graph.params().map(zeros).collect();
-        let network = Network {
-            graph: &decoder.graph,
-            head: &decoder.head,
-            weights: &Weights::new(&decoder.graph, tensors).unwrap(),
-            device: &Device::Cpu,
-        };
-        let sampler = SAMPLERS.build(&Spec::plain("ddim")).unwrap();
-        let error = Drawing::new(network, sampler.as_ref(), 0).unwrap_err();
-        assert!(matches!(error, TaskError::NoDiffusion));
-    }
-
     #[test]
     fn images_are_the_same_to_the_bit_in_any_batch_and_with_any_threads() {
-        let (model, weights) = model();
-        let network = Network {
-            graph: &model.graph,
-            head: &model.head,
-            weights: &weights,
-            device: &Device::Cpu,
-        };
+        let unet = Meaningless::new("ddpm_micro_28(img_size=12)", json!({}), 0);
+        let network = unet.network();
         let sampler = SAMPLERS.build(&"ddim(steps=4,eta=0.5)".parse().unwrap());
         let sampler = sampler.unwrap();
         let drawing = Drawing::new(network, sampler.as_ref(), 7).unwrap();

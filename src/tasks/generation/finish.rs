@@ -25,16 +25,16 @@ impl<'a> Finish<'a> {
         let diffusion = generator.head.diffusion().ok_or(TaskError::NoDiffusion)?;
         let latent = diffusion.latent;
         let Some(decoder) = decoder else {
-            return match latent {
-                false => Ok(Self {
-                    preprocess,
-                    decoder: None,
-                }),
-                true => Err(TaskError::Latents {
+            if latent {
+                return Err(TaskError::Latents {
                     found: "latents",
                     expected: "a decoder that makes pictures of them",
-                }),
-            };
+                });
+            }
+            return Ok(Self {
+                preprocess,
+                decoder: None,
+            });
         };
         if !latent {
             return Err(TaskError::Latents {
@@ -78,4 +78,98 @@ fn first_input(graph: &Graph) -> Vec<usize> {
     let input = graph.inputs().first();
     let shape = input.and_then(|input| graph.value(*input).shape.exactly::<3>().ok());
     shape.map(Vec::from).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tasks::generation::testing::Meaningless;
+    use candle_core::Device;
+    use serde_json::json;
+
+    const SIDE: usize = 8;
+
+    fn generator(model: &str) -> Meaningless {
+        let small = json!({"img_size": SIDE, "block_out_channels": [32, 32], "attention": [], "norm_num_groups": 8});
+        Meaningless::new(model, small, 0)
+    }
+
+    fn decoder(side: usize) -> Meaningless {
+        let small = json!({"img_size": side, "block_out_channels": [8, 16], "norm_num_groups": 8, "num_vq_embeddings": 5});
+        Meaningless::new("vq_celebahq_256", small, 1)
+    }
+
+    fn preprocess(std: f32) -> Preprocess {
+        serde_json::from_value(json!({"mean": [0.5, 0.5, 0.5], "std": [std, std, std]})).unwrap()
+    }
+
+    #[test]
+    fn pictures_of_latents_are_what_the_decoder_makes_of_them() {
+        let (generator, decoder) = (generator("ldm_celebahq_256"), decoder(SIDE));
+        let (unused, used) = (preprocess(0.1), preprocess(0.5));
+        let decoder = Decoder {
+            network: decoder.network(),
+            preprocess: &used,
+        };
+        let finish = Finish::new(generator.network(), &unused, Some(decoder)).unwrap();
+        let drawn = (0..2 * 3 * SIDE * SIDE).map(|i| ((i * 37 % 101) as f32 - 50.0) / 50.0);
+        let drawn = Tensor::from_iter(drawn, &Device::Cpu).unwrap();
+        let drawn = drawn.reshape((2, 3, SIDE, SIDE)).unwrap();
+        let pictures = finish.pictures(&drawn).unwrap();
+        let Network { graph, weights, .. } = decoder.network;
+        let both = graph
+            .run(weights, &[(graph.inputs()[0], drawn)], graph.outputs())
+            .unwrap();
+        let expected = used.images(&both[0]).unwrap();
+        assert_eq!(pictures.len(), 2);
+        assert_eq!(pictures[0].shape(), [3, 2 * SIDE, 2 * SIDE]);
+        let levels = |images: &[Image]| {
+            images
+                .iter()
+                .flat_map(Image::pixels)
+                .copied()
+                .collect::<Vec<u8>>()
+        };
+        let gaps = levels(&pictures)
+            .into_iter()
+            .zip(levels(&expected))
+            .map(|(a, b)| a.abs_diff(b));
+        assert!(gaps.max() <= Some(1));
+    }
+
+    #[test]
+    fn a_decoder_must_be_wanted_and_fit() {
+        let preprocess = preprocess(0.5);
+        let (latent, plain) = (generator("ldm_celebahq_256"), generator("ddpm_cifar10_32"));
+        let (fitting, large) = (decoder(SIDE), decoder(2 * SIDE));
+        let finish = |generator: &Meaningless, decoder: Option<&Meaningless>| {
+            let decoder = decoder.map(|decoder| Decoder {
+                network: decoder.network(),
+                preprocess: &preprocess,
+            });
+            Finish::new(generator.network(), &preprocess, decoder)
+                .map(|_| ())
+                .map_err(|e| e.to_string())
+        };
+        assert_eq!(finish(&latent, Some(&fitting)), Ok(()));
+        assert_eq!(finish(&plain, None), Ok(()));
+        for (generator, decoder, why) in [
+            (&latent, None, "draws latents, expected a decoder"),
+            (
+                &plain,
+                Some(&fitting),
+                "draws pictures, expected no decoder",
+            ),
+            (&latent, Some(&large), "the decoder takes [3, 16, 16]"),
+            (
+                &latent,
+                Some(&plain),
+                "makes images of latents of [3, 8, 8]",
+            ),
+            (&fitting, None, "does not see noise"),
+        ] {
+            let error = finish(generator, decoder).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+    }
 }

@@ -90,7 +90,7 @@ pub(super) fn at_real_images(
     progress: &dyn Progress,
 ) -> Result<Arc<Impressions>, TaskError> {
     let dataset = source.dataset;
-    let geometry = source.preprocess.geometry.clone();
+    let geometry = source.preprocess.geometry;
     let preprocess = Preprocess {
         geometry: geometry.map(|geometry| geometry.with_side(side)),
         ..source.preprocess.clone()

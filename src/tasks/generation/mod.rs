@@ -9,6 +9,8 @@ mod path;
 mod samplers;
 mod schedule;
 mod task;
+#[cfg(test)]
+mod testing;
 
 pub use draw::{Drawing, Moment};
 pub use finish::Finish;

@@ -2,6 +2,7 @@
 
 use super::samplers::{Blend, Sampler};
 use super::schedule::Schedule;
+use crate::models::Diffusion;
 use crate::tasks::TaskError;
 use candle_core::{Result as CandleResult, Tensor};
 
@@ -10,13 +11,16 @@ use candle_core::{Result as CandleResult, Tensor};
 pub(super) struct Path<'a> {
     sampler: &'a dyn Sampler,
     schedule: Schedule,
+    /// Whether what is seen in noise is clamped to what an image can be.
+    clamps: bool,
     /// From noise to image.
     pub(super) steps: Vec<usize>,
 }
 
 impl<'a> Path<'a> {
     /// Spreads the sampler's steps evenly, as diffusers' `leading` spacing.
-    pub(super) fn new(sampler: &'a dyn Sampler, schedule: Schedule) -> Result<Self, TaskError> {
+    pub(super) fn new(sampler: &'a dyn Sampler, diffusion: &Diffusion) -> Result<Self, TaskError> {
+        let schedule = Schedule::of(diffusion);
         let (steps, most) = (sampler.steps().get(), schedule.len());
         if steps > most {
             return Err(TaskError::Steps { steps, most });
@@ -26,6 +30,7 @@ impl<'a> Path<'a> {
             sampler,
             steps: (0..steps).rev().map(|step| step * stride).collect(),
             schedule,
+            clamps: !diffusion.latent,
         })
     }
 
@@ -43,24 +48,31 @@ impl<'a> Path<'a> {
             let here = self.schedule.left(Some(step));
             let next = self.schedule.left(self.steps.get(taken + 1).copied());
             let blend = self.sampler.blend(here, next);
-            image = blend.of(&image, &noise, here, || fresh(taken))?;
+            let clean = self.clean(&image, &noise, here)?;
+            image = blend.of([&clean, &image, &noise], || fresh(taken))?;
         }
         Ok(image)
+    }
+
+    /// Returns the image without the noise that is seen in it, where a share `left` of it is left.
+    fn clean(&self, image: &Tensor, noise: &Tensor, left: f64) -> CandleResult<Tensor> {
+        let clean = ((image - (noise * (1.0 - left).sqrt())?)? / left.sqrt())?;
+        if self.clamps {
+            clean.clamp(-1.0, 1.0)
+        } else {
+            Ok(clean)
+        }
     }
 }
 
 impl Blend {
-    /// Returns the sum of its parts, of an image with a share `left` and the noise that is seen in it.
+    /// Returns the sum of its parts: of the clean image, the noisy one, and the noise that is seen in it.
     fn of(
         self,
-        image: &Tensor,
-        noise: &Tensor,
-        left: f64,
+        [clean, image, noise]: [&Tensor; 3],
         fresh: impl FnOnce() -> CandleResult<Tensor>,
     ) -> CandleResult<Tensor> {
-        let clean = ((image - (noise * (1.0 - left).sqrt())?)? / left.sqrt())?;
-        // Images lie between -1 and 1, what is seen in noise may not.
-        let mut sum = (clean.clamp(-1.0, 1.0)? * self.clean)?;
+        let mut sum = (clean * self.clean)?;
         for (factor, part) in [(self.image, image), (self.noise, noise)] {
             if factor != 0.0 {
                 sum = (sum + (part * factor)?)?;
@@ -76,7 +88,7 @@ impl Blend {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::{BetaSchedule, Diffusion};
+    use crate::models::BetaSchedule;
     use crate::tasks::generation::SAMPLERS;
     use candle_core::Device;
     use serde::Deserialize;
@@ -90,6 +102,8 @@ mod tests {
     struct Peer {
         schedule: String,
         sampler: String,
+        /// Whether what is seen in noise is clamped.
+        clip: bool,
         start: Vec<f32>,
         fresh: Vec<Vec<f32>>,
         steps: Vec<usize>,
@@ -99,7 +113,7 @@ mod tests {
     }
 
     impl Peer {
-        fn schedule(&self) -> Schedule {
+        fn diffusion(&self) -> Diffusion {
             let (start, end) = (1e-4, 0.02);
             let schedule = match self.schedule.as_str() {
                 "linear" => BetaSchedule::Linear { start, end },
@@ -107,10 +121,11 @@ mod tests {
                 "squaredcos_cap_v2" => BetaSchedule::Cosine,
                 other => panic!("unknown schedule {other}"),
             };
-            Schedule::of(&Diffusion {
+            Diffusion {
                 timesteps: 1000,
                 schedule,
-            })
+                latent: !self.clip,
+            }
         }
     }
 
@@ -120,7 +135,7 @@ mod tests {
         for peer in serde_json::from_str::<Reference>(text).unwrap().cases {
             let name = format!("{} {}", peer.schedule, peer.sampler);
             let sampler = SAMPLERS.build(&peer.sampler.parse().unwrap()).unwrap();
-            let path = Path::new(sampler.as_ref(), peer.schedule()).unwrap();
+            let path = Path::new(sampler.as_ref(), &peer.diffusion()).unwrap();
             assert_eq!(path.steps, peer.steps, "{name}");
             for (step, expected) in &peer.left {
                 let found = path.schedule.left(Some(*step));
@@ -152,10 +167,11 @@ mod tests {
         let diffusion = Diffusion {
             timesteps: 10,
             schedule: BetaSchedule::Cosine,
+            latent: false,
         };
         let walk = |text: &str| {
             let sampler = SAMPLERS.build(&text.parse().unwrap()).unwrap();
-            Path::new(sampler.as_ref(), Schedule::of(&diffusion)).map(|path| path.steps.len())
+            Path::new(sampler.as_ref(), &diffusion).map(|path| path.steps.len())
         };
         assert_eq!(walk("ddim(steps=10)").unwrap(), 10);
         let error = walk("ddpm(steps=11)").unwrap_err();

@@ -225,29 +225,14 @@ fn exhibit(images: &[Image]) -> Exhibit {
 mod tests {
     use super::*;
     use crate::data::{DataSpec, Preprocess};
-    use crate::graph::Weights;
-    use crate::models::{self, Model};
     use crate::pipeline::{Companions, Engine};
     use crate::tasks::TASKS;
+    use crate::tasks::generation::testing::Meaningless;
     use candle_core::Device;
+    use serde_json::json;
 
     const DATA: &str = "embedded:fashion-mnist";
     const GENERATION: &str = "generation(steps=8,eta=0.5,seed=3)";
-
-    fn model(seed: usize) -> (Model, Weights) {
-        let model = models::build(&Spec::plain("ddpm_micro_28")).unwrap();
-        let params = model.graph.params().enumerate();
-        let tensors = params.map(|(number, (_, param))| {
-            let of = |i: usize| (i * 2_654_435_761 + (number + seed) * 40_503) % 1013;
-            let values = (0..param.shape.iter().product()).map(|i| of(i) as f32 / 5e3 - 0.1);
-            Tensor::from_iter(values, &Device::Cpu)
-                .unwrap()
-                .reshape(param.shape.as_slice())
-                .unwrap()
-        });
-        let weights = Weights::new(&model.graph, tensors.collect()).unwrap();
-        (model, weights)
-    }
 
     /// Calls `with` with the task, a network of weights that say nothing, and the embedded images.
     fn with<T>(
@@ -255,13 +240,7 @@ mod tests {
         seed: usize,
         with: impl FnOnce(&dyn Task, Network<'_>, Source<'_>) -> T,
     ) -> T {
-        let (model, weights) = model(seed);
-        let network = Network {
-            graph: &model.graph,
-            head: &model.head,
-            weights: &weights,
-            device: &Device::Cpu,
-        };
+        let unet = Meaningless::new("ddpm_micro_28", json!({}), seed);
         let data: DataSpec = DATA.parse().unwrap();
         let dataset = data.open().unwrap();
         let preprocess: Preprocess = serde_json::from_str(r#"{"mean":[0.5],"std":[0.5]}"#).unwrap();
@@ -271,7 +250,7 @@ mod tests {
         };
         with(
             TASKS.build(&task.parse().unwrap()).unwrap().as_ref(),
-            network,
+            unet.network(),
             source,
         )
     }
