@@ -106,11 +106,7 @@ impl Detect {
     }
 
     fn folder(&self, source: std::io::Error) -> CliError {
-        CliError::Folder {
-            path: self.output.clone(),
-            option: "--output",
-            source,
-        }
+        CliError::unwritable(&self.output, "--output")(source)
     }
 
     fn document(

@@ -11,7 +11,7 @@ use crate::registry::{SpecError, UnknownName};
 use crate::suite::SuiteErrors;
 use crate::tasks::TaskError;
 use crate::weights::{WeightsError, WriteError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A command that failed.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +100,19 @@ pub enum CliError {
 }
 
 impl CliError {
+    /// Returns a function that says that a folder, or a file in it, cannot be written, for `map_err`.
+    pub(super) fn unwritable(
+        path: &Path,
+        option: &'static str,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Folder {
+            path,
+            option,
+            source,
+        }
+    }
+
     /// Returns the exit code, see [`crate::exit`].
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -123,9 +136,12 @@ fn of_task(error: &TaskError) -> u8 {
         TaskError::NoDetector
         | TaskError::NoDiffusion
         | TaskError::NoFeatures
+        | TaskError::NoCompanions { .. }
+        | TaskError::Latents { .. }
         | TaskError::Steps { .. } => exit::USAGE,
         TaskError::Data(_)
         | TaskError::Preprocess(_)
+        | TaskError::Decoder { .. }
         | TaskError::Outputs { .. }
         | TaskError::Output { .. }
         | TaskError::Labels { .. }

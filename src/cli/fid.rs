@@ -114,7 +114,7 @@ enum Origin<'a> {
 impl Fid {
     pub(super) fn execute(&self) -> Result<(), CliError> {
         if let Some(path) = &self.save {
-            check_output(path)?;
+            check_output(path, "--save")?;
         }
         let origins = self.origins();
         let engine = Engine::new(self.device.open()?, None);

@@ -34,7 +34,7 @@ pub(super) struct Forward {
 
 impl Forward {
     pub(super) fn execute(&self) -> Result<(), CliError> {
-        check_output(&self.output)?;
+        check_output(&self.output, "--output")?;
         let engine = self.subject.engine()?;
         let file = Checkpoint::read(&self.input).map_err(crate::weights::WeightsError::from)?;
         let (batch, image) = self.images(&file)?;

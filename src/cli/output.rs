@@ -40,16 +40,12 @@ pub(super) fn emit(text: &str) -> Result<(), CliError> {
     }
 }
 
-/// Checks that a file can be made at `path`, whose folder must exist, before work goes into its content.
-pub(super) fn check_output(path: &Path) -> Result<(), CliError> {
+/// Checks that a file can be made at `path`, which `option` names and whose folder must exist, before work goes into its content.
+pub(super) fn check_output(path: &Path, option: &'static str) -> Result<(), CliError> {
     let folder = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
     let probe = tempfile::tempfile_in(folder).map(|_| ());
-    probe.map_err(|source| CliError::Folder {
-        path: folder.to_owned(),
-        option: "--output",
-        source,
-    })
+    probe.map_err(CliError::unwritable(folder, option))
 }

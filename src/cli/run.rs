@@ -53,11 +53,7 @@ impl Run {
                 entry.case.spec.settings.seed = seed;
             }
         }
-        check_writable(&self.out).map_err(|source| CliError::Folder {
-            path: self.out.clone(),
-            option: "--out",
-            source,
-        })?;
+        check_writable(&self.out).map_err(CliError::unwritable(&self.out, "--out"))?;
         let options = Options {
             folders: Folders {
                 reports: self.out.clone(),

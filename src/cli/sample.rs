@@ -12,8 +12,7 @@ use crate::tasks::generation::{Drawing, Finish, SAMPLERS, Sampler};
 use clap::Args;
 use serde_json::Value;
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
 The same seed gives the same pictures, however many are drawn and with any number of threads. A sparse checkpoint and the dense one it \
@@ -74,9 +73,9 @@ impl DrawingArgs {
 
 impl Sample {
     pub(super) fn execute(&self) -> Result<(), CliError> {
-        check_output(&self.output)?;
+        check_output(&self.output, "--output")?;
         if let Some(folder) = &self.images {
-            fs::create_dir_all(folder).map_err(|source| unwritable(folder, "--images", source))?;
+            fs::create_dir_all(folder).map_err(CliError::unwritable(folder, "--images"))?;
         }
         let sampler = self.drawing.sampler()?;
         let engine = self.subject.engine()?;
@@ -105,20 +104,12 @@ impl Sample {
             for (number, picture) in pictures.iter().enumerate() {
                 let path = folder.join(format!("{number:05}.png"));
                 atomic::write(&path, &picture.to_png())
-                    .map_err(|source| unwritable(folder, "--images", source))?;
+                    .map_err(CliError::unwritable(folder, "--images"))?;
             }
         }
         let columns = (pictures.len() as f64).sqrt().ceil() as usize;
         let grid = Image::grid(pictures, columns);
         atomic::write(&self.output, &grid.to_png())
-            .map_err(|source| unwritable(&self.output, "--output", source))
-    }
-}
-
-fn unwritable(path: &Path, option: &'static str, source: io::Error) -> CliError {
-    CliError::Folder {
-        path: path.to_owned(),
-        option,
-        source,
+            .map_err(CliError::unwritable(&self.output, "--output"))
     }
 }

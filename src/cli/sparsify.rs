@@ -60,7 +60,7 @@ impl Sparsify {
             return Err(CliError::Exists(self.output.clone()));
         }
         let case = self.case()?;
-        check_output(&self.output)?;
+        check_output(&self.output, "--output")?;
         let engine = self.subject.engine()?;
         listen()?;
         let watcher = Console::new().watch("sparsify");

@@ -57,7 +57,7 @@ pub(super) const DRIFT: Metric = Metric {
 pub struct Drawings {
     /// What a classifier sees in them and in real images, where there is one to look.
     pub seen: Option<Seen>,
-    /// The root of the mean squared difference to the drawings of the dense network, in levels of 256; nothing where there are none.
+    /// The root of the mean squared difference to the (first) drawings of the dense network, in levels of 256; nothing where there are none.
     pub drift: Option<f64>,
 }
 

@@ -73,15 +73,6 @@ pub(super) fn is_inception(judge: Judge<'_>) -> bool {
     judge.model == INCEPTION
 }
 
-/// Looks at images batch by batch.
-pub(super) fn at_images(judge: Judge<'_>, images: &[Image]) -> Result<Impressions, TaskError> {
-    let mut look = Look::new(judge, images.len())?;
-    for batch in images.chunks(BATCH) {
-        look.push(batch)?;
-    }
-    look.impressions()
-}
-
 /// Looks at all test images of a data set, fitted as the generator's preprocessing has it to the shape of what is drawn.
 pub(super) fn at_real_images(
     judge: Judge<'_>,

@@ -2,7 +2,7 @@
 
 use super::draw::Drawing;
 use super::finish::Finish;
-use super::look::{INCEPTION, at_images, at_real_images, is_inception};
+use super::look::{INCEPTION, Look, at_real_images, is_inception};
 use super::samplers::{SAMPLERS, Sampler};
 use crate::data::{Image, Split, draw_calibration};
 use crate::metrics::{Drawings, METRICS, Seen};
@@ -16,12 +16,17 @@ use crate::tasks::{
 use crate::weights::{EMBEDDED, WeightsSpec};
 use candle_core::Tensor;
 use serde::Deserialize;
+use serde::de::Error as _;
 use serde_json::Value;
+use std::error::Error;
 
 pub(in crate::tasks) const ENTRY: Technique<dyn Task> = Technique::new(
     "generation",
     "images drawn from noise: sampler=ddim|ddpm, steps, eta, seed=0 of the noise, skew=1 (above, calibration sees more of noise, below more of images)",
-    |params| Ok(Box::new(from_params::<Generation>(params)?)),
+    |params| {
+        let task = Generation::new(&from_params::<Typed>(params)?);
+        Ok(Box::new(task.map_err(serde_json::Error::custom)?))
+    },
 );
 
 /// Images that calibration draws have numbers from here on, so that no evaluation ever draws them.
@@ -30,24 +35,35 @@ const CALIBRATION: usize = 1 << 32;
 /// The classifier that looks at images of the embedded data sets.
 const EMBEDDED_JUDGE: &str = "resnet20";
 
+/// Drawings are kept for comparison with another network's: the first ones, of so many levels together at most.
+const KEPT: usize = 16 << 20;
+
 /// How many drawings are shown.
 const SHOWN: usize = 36;
 
 /// Drawing images, and how.
+#[derive(Debug)]
+struct Generation {
+    sampler: Box<dyn Sampler>,
+    /// The seed of the noise that dense and sparse networks start from.
+    seed: u64,
+    skew: f64,
+}
+
+/// The parameters as typed.
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Generation {
+struct Typed {
     sampler: String,
     /// As the sampler has it by default, if absent.
     steps: Option<usize>,
     eta: Option<f64>,
-    /// The seed of the noise that dense and sparse networks start from.
     seed: u64,
     /// How calibration samples spread over the steps: a part `u` of them, evenly spread, comes of the step `u^skew`, from noise to image.
     skew: f64,
 }
 
-impl Default for Generation {
+impl Default for Typed {
     fn default() -> Self {
         Self {
             sampler: "ddim".to_owned(),
@@ -60,18 +76,28 @@ impl Default for Generation {
 }
 
 impl Generation {
-    fn sampler(&self) -> Result<Box<dyn Sampler>, TaskError> {
-        let mut spec = Spec::plain(&self.sampler);
+    fn new(typed: &Typed) -> Result<Self, String> {
+        let mut spec = Spec::plain(&typed.sampler);
         let given = [
-            ("steps", self.steps.map(Value::from)),
-            ("eta", self.eta.map(Value::from)),
+            ("steps", typed.steps.map(Value::from)),
+            ("eta", typed.eta.map(Value::from)),
         ];
         for (name, value) in given {
             if let Some(value) = value {
                 spec.params.insert(name.to_owned(), value);
             }
         }
-        Ok(SAMPLERS.build(&spec)?)
+        let sampler = SAMPLERS
+            .build(&spec)
+            .map_err(|error| match error.source() {
+                Some(why) => format!("{error}: {why}"),
+                None => error.to_string(),
+            })?;
+        Ok(Self {
+            sampler,
+            seed: typed.seed,
+            skew: typed.skew,
+        })
     }
 
     /// Returns how many steps each of `count` samples has gone, in an order that `seed` gives.
@@ -101,8 +127,7 @@ impl Task for Generation {
         if !request.augment.is_empty() {
             return Err(TaskError::Augmentation { task: self.name() });
         }
-        let sampler = self.sampler()?;
-        let drawing = Drawing::new(network, sampler.as_ref(), request.seed)?;
+        let drawing = Drawing::new(network, self.sampler.as_ref(), request.seed)?;
         let moments = self.moments(request.count, drawing.steps(), request.seed)?;
         let mut kept: Vec<Option<[Tensor; 2]>> = vec![None; request.count];
         let batch = batch_size(network.graph);
@@ -145,8 +170,7 @@ impl Task for Generation {
         request: EvaluationRequest<'_>,
         progress: &dyn Progress,
     ) -> Result<Evaluation, TaskError> {
-        let sampler = self.sampler()?;
-        let drawing = Drawing::new(network, sampler.as_ref(), self.seed)?;
+        let drawing = Drawing::new(network, self.sampler.as_ref(), self.seed)?;
         let finish = Finish::new(network, source.preprocess, request.decoder)?;
         let available = source.dataset.count(Split::Test);
         let count = request.limit.unwrap_or(available);
@@ -155,19 +179,27 @@ impl Task for Generation {
         }
         let batch = batch_size(network.graph);
         progress.stage("draw", count.div_ceil(batch) * drawing.steps());
-        let mut images = Vec::with_capacity(count);
+        let look = request.judge.map(|judge| Look::new(judge, count));
+        let mut look = look.transpose()?;
+        let mut first = Vec::new();
         for pictures in drawing.pictures(network, &finish, (count, batch), progress) {
-            images.extend(pictures?);
+            let pictures = pictures?;
+            if let Some(look) = &mut look {
+                look.push(&pictures)?;
+            }
+            let room = KEPT / pictures[0].pixels().len();
+            let room = room.max(1).saturating_sub(first.len());
+            first.extend(pictures.into_iter().take(room));
         }
-        let seen = match request.judge {
-            Some(judge) => Some(Seen {
+        let seen = match (request.judge, look) {
+            (Some(judge), Some(look)) => Some(Seen {
                 by_inception: is_inception(judge),
-                drawn: at_images(judge, &images)?,
-                real: at_real_images(judge, source, images[0].shape(), progress)?,
+                drawn: look.impressions()?,
+                real: at_real_images(judge, source, first[0].shape(), progress)?,
             }),
-            None => None,
+            _ => None,
         };
-        let drawn = Drawn::of(&images);
+        let drawn = Drawn::of(&first);
         let drift = match request.dense {
             Some(dense) => dense
                 .drawn
@@ -184,7 +216,7 @@ impl Task for Generation {
             samples: count,
             skipped: Vec::new(),
             metrics: metrics.collect(),
-            exhibits: vec![exhibit(&images)],
+            exhibits: vec![exhibit(&first)],
             drawn: Some(drawn),
         })
     }
@@ -380,27 +412,22 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused() {
+        let request = EvaluationRequest::default();
+        let error = with("generation(steps=2000)", 0, |task, network, source| {
+            task.evaluate(network, source, request, &()).unwrap_err()
+        });
+        let message = error.to_string();
+        let expected = "2000 sampling steps, expected at most the 1000";
+        assert!(message.starts_with(expected), "{message}");
         for (task, why) in [
-            (
-                "generation(steps=2000)",
-                "2000 sampling steps, expected at most the 1000",
-            ),
             ("generation(sampler=euler)", "unknown sampler `euler`"),
-            ("generation(sampler=ddpm,eta=1)", "bad parameters in"),
+            ("generation(sampler=ddpm,eta=1)", "unknown field `eta`"),
+            ("generation(stepps=3)", "unknown field `stepps`"),
         ] {
-            let request = EvaluationRequest::default();
-            let error = with(task, 0, |task, network, source| {
-                task.evaluate(network, source, request, &())
-                    .unwrap_err()
-                    .to_string()
-            });
-            assert!(error.contains(why), "{error}");
+            let error = TASKS.build(&task.parse().unwrap()).unwrap_err();
+            let message = error.source().unwrap().to_string();
+            assert!(message.contains(why), "{message}");
         }
-        assert!(
-            TASKS
-                .build(&"generation(stepps=3)".parse().unwrap())
-                .is_err()
-        );
         let flip = ["flip".parse().unwrap()];
         let error = with("generation", 0, |task, network, source| {
             let request = CalibrationRequest {
