@@ -140,6 +140,7 @@ fn of_task(error: &TaskError) -> u8 {
         | TaskError::Latents { .. }
         | TaskError::Steps { .. } => exit::USAGE,
         TaskError::Data(_)
+        | TaskError::Statistics(_)
         | TaskError::Preprocess(_)
         | TaskError::Decoder { .. }
         | TaskError::Outputs { .. }

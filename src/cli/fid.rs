@@ -8,11 +8,12 @@ use super::subject::{DecoderArgs, DeviceArg, positive};
 use crate::data::{Image, image_files};
 use crate::harness::{Console, listen};
 use crate::metrics::{Impressions, Statistics};
+use crate::models::FID_INCEPTION;
 use crate::pipeline::{Allow, Engine, Subject};
 use crate::progress::Progress;
 use crate::registry::Spec;
 use crate::tasks::TaskError;
-use crate::tasks::generation::{Drawing, Finish, INCEPTION, Look};
+use crate::tasks::generation::{Drawing, Finish, Look};
 use crate::weights::WeightsSpec;
 use clap::Args;
 use serde::Serialize;
@@ -43,7 +44,7 @@ pub(super) struct Fid {
     #[arg(required_unless_present_any = ["save", "generator"], conflicts_with = "generator")]
     b: Option<PathBuf>,
     /// The classifier that looks at pictures
-    #[arg(long, default_value = INCEPTION)]
+    #[arg(long, default_value = FID_INCEPTION)]
     model: Spec,
     /// Its checkpoint, as for the other commands
     #[arg(long, value_name = "FILE")]
@@ -156,7 +157,7 @@ impl Fid {
         let network = judge.as_ref().map(|_| self.model.name.as_str());
         let document = Document {
             metric: match network {
-                Some(INCEPTION) => "fid",
+                Some(FID_INCEPTION) => "fid",
                 _ => "frechet",
             },
             model: network.map(|_| self.model.to_string()),

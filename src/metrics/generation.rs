@@ -2,6 +2,10 @@
 //!
 //! What a classifier sees in both sets is compared. With the Inception network of the literature these are its metrics. With the embedded
 //! classifier the distance of Frechet is no Frechet inception distance, and not called so: values compare with each other only.
+//!
+//! Tolerances of the metrics on embedded data are what the seed of the noise makes of 256 drawings in 10 steps: over 4 seeds or more, the
+//! largest standard deviation of a network's `frechet-embedded` is 0.8, dense or at 50 or 80 %, and that of its `drift` 0.9. Those of the
+//! Inception network's are provisional, for its checkpoint was not at hand.
 
 use super::{Compute, Direction, Impressions, Metric};
 use std::sync::Arc;
@@ -36,6 +40,7 @@ pub(super) const INCEPTION_SCORE: Metric = Metric {
 pub(super) const FRECHET_EMBEDDED: Metric = Metric {
     name: "frechet-embedded",
     title: "Frechet distance, embedded classifier",
+    tolerance: 0.8,
     compute: Compute::Generation(|drawings| match drawings.seen.as_ref()? {
         seen if seen.by_inception => None,
         seen => Some(seen.frechet()),
@@ -47,7 +52,7 @@ pub(super) const DRIFT: Metric = Metric {
     name: "drift",
     title: "Difference to the dense network's drawings",
     unit: "levels",
-    tolerance: 2.0,
+    tolerance: 1.0,
     compute: Compute::Generation(|drawings| drawings.drift),
     ..FID
 };

@@ -13,6 +13,9 @@ use crate::graph::ops::{AvgPool2d, Concat, Conv2d, MaxPool2d};
 use crate::graph::{BuildError, Builder, Graph, Op, ValueId};
 use serde::{Deserialize, Serialize};
 
+/// The model of the Frechet inception distance, the kernel inception distance and the Inception score.
+pub const FID_INCEPTION: &str = "fid_inception_v3";
+
 /// Eleven modules of three or four branches after a stem.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,7 +45,7 @@ pub(super) static FAMILY: Table<InceptionV3> = Table {
                 .inception(),
         ),
         Variant::new(
-            "fid_inception_v3",
+            FID_INCEPTION,
             InceptionV3 {
                 in_chans: 3,
                 num_classes: 1008,

@@ -56,6 +56,7 @@ pub use dialect::OtherNames;
 pub use head::{
     BetaSchedule, Candidates, Coding, Detector, Diffusion, Head, Level, Scoring, Selection,
 };
+pub use inception_v3::FID_INCEPTION;
 
 use crate::graph::{BuildError, Graph, Relocation};
 use crate::registry::{Named, Params, Registry, Spec, UnknownName};

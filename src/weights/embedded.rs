@@ -8,6 +8,8 @@ use crate::registry::{Named, Registry};
 pub struct EmbeddedCheckpoint {
     name: &'static str,
     model: &'static str,
+    /// The data set whose images it looks at where generators are measured.
+    judges: Option<&'static str>,
     bytes: &'static [u8],
 }
 
@@ -18,11 +20,13 @@ pub static EMBEDDED: Registry<EmbeddedCheckpoint> = Registry::new(
         EmbeddedCheckpoint {
             name: "resnet20-fashion-mnist",
             model: "resnet20",
+            judges: Some("fashion-mnist"),
             bytes: include_bytes!("../../assets/checkpoints/resnet20-fashion-mnist.safetensors"),
         },
         EmbeddedCheckpoint {
             name: "mobilenetv2_x0_25-fashion-mnist",
             model: "mobilenetv2_x0_25",
+            judges: None,
             bytes: include_bytes!(
                 "../../assets/checkpoints/mobilenetv2_x0_25-fashion-mnist.safetensors"
             ),
@@ -30,6 +34,7 @@ pub static EMBEDDED: Registry<EmbeddedCheckpoint> = Registry::new(
         EmbeddedCheckpoint {
             name: "vit_micro_patch4_28-fashion-mnist",
             model: "vit_micro_patch4_28",
+            judges: None,
             bytes: include_bytes!(
                 "../../assets/checkpoints/vit_micro_patch4_28-fashion-mnist.safetensors"
             ),
@@ -37,8 +42,17 @@ pub static EMBEDDED: Registry<EmbeddedCheckpoint> = Registry::new(
         EmbeddedCheckpoint {
             name: "ssd_resnet20-fashion-mnist-detection",
             model: "ssd_resnet20",
+            judges: None,
             bytes: include_bytes!(
                 "../../assets/checkpoints/ssd_resnet20-fashion-mnist-detection.safetensors"
+            ),
+        },
+        EmbeddedCheckpoint {
+            name: "ddpm_micro_28-fashion-mnist",
+            model: "ddpm_micro_28",
+            judges: None,
+            bytes: include_bytes!(
+                "../../assets/checkpoints/ddpm_micro_28-fashion-mnist.safetensors"
             ),
         },
     ],
@@ -48,6 +62,11 @@ impl EmbeddedCheckpoint {
     /// Returns the name of the model that it was trained for.
     pub fn model(&self) -> &'static str {
         self.model
+    }
+
+    /// Returns the data set by which generators are measured with it, if it serves for that: it is a classifier, trained on that data.
+    pub fn judges(&self) -> Option<&'static str> {
+        self.judges
     }
 
     /// Reads its tensors.
@@ -90,6 +109,7 @@ mod tests {
         let entry = EmbeddedCheckpoint {
             name: "tiny-fixture",
             model: "tiny",
+            judges: None,
             bytes: include_bytes!("../../tests/fixtures/weights/zip.pth"),
         };
         let checkpoint = entry.load().unwrap();

@@ -3,14 +3,12 @@
 use super::features::Features;
 use crate::data::{Image, Preprocess, Split};
 use crate::metrics::{Gathering, Impressions, InceptionScore};
+use crate::models::FID_INCEPTION;
 use crate::progress::Progress;
 use crate::shared::Shared;
 use crate::tasks::{Judge, Source, TaskError};
 use candle_core::Tensor;
 use std::sync::{Arc, LazyLock};
-
-/// The network of the Frechet inception distance.
-pub const INCEPTION: &str = "fid_inception_v3";
 
 /// Images looked at at once.
 const BATCH: usize = 32;
@@ -70,7 +68,7 @@ impl<'a> Look<'a> {
 }
 
 pub(super) fn is_inception(judge: Judge<'_>) -> bool {
-    judge.model == INCEPTION
+    judge.model == FID_INCEPTION
 }
 
 /// Looks at all test images of a data set, fitted as the generator's preprocessing has it to the shape of what is drawn.

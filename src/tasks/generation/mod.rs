@@ -14,6 +14,6 @@ mod testing;
 
 pub use draw::{Drawing, Moment};
 pub use finish::Finish;
-pub use look::{INCEPTION, Look};
+pub use look::Look;
 pub use samplers::{Blend, SAMPLERS, Sampler};
 pub(super) use task::ENTRY;

@@ -2,10 +2,11 @@
 
 use super::draw::Drawing;
 use super::finish::Finish;
-use super::look::{INCEPTION, Look, at_real_images, is_inception};
+use super::look::{Look, at_real_images, is_inception};
 use super::samplers::{SAMPLERS, Sampler};
 use crate::data::{Image, Split, draw_calibration};
 use crate::metrics::{Drawings, METRICS, Seen};
+use crate::models::FID_INCEPTION;
 use crate::progress::Progress;
 use crate::registry::{Named, Spec, Technique, from_params};
 use crate::tasks::images::batch_size;
@@ -31,9 +32,6 @@ pub(in crate::tasks) const ENTRY: Technique<dyn Task> = Technique::new(
 
 /// Images that calibration draws have numbers from here on, so that no evaluation ever draws them.
 const CALIBRATION: usize = 1 << 32;
-
-/// The classifier that looks at images of the embedded data sets.
-const EMBEDDED_JUDGE: &str = "resnet20";
 
 /// Drawings are kept for comparison with another network's: the first ones, of so many levels together at most.
 const KEPT: usize = 16 << 20;
@@ -224,7 +222,7 @@ impl Task for Generation {
 
 /// Returns the network of the Frechet inception distance, whatever the size of the images that it looks at.
 fn inception(weights: WeightsSpec) -> NetworkSpec {
-    let mut model = Spec::plain(INCEPTION);
+    let mut model = Spec::plain(FID_INCEPTION);
     for (name, value) in [("in_chans", 3), ("img_size", 299)] {
         model.params.insert(name.to_owned(), value.into());
     }
@@ -233,7 +231,7 @@ fn inception(weights: WeightsSpec) -> NetworkSpec {
 
 /// Returns the classifier that was trained on a data set, if there is one.
 fn embedded_judge(dataset: &str) -> Option<NetworkSpec> {
-    let checkpoint = EMBEDDED.find(&format!("{EMBEDDED_JUDGE}-{dataset}")).ok()?;
+    let checkpoint = EMBEDDED.iter().find(|it| it.judges() == Some(dataset))?;
     Some(NetworkSpec {
         model: Spec::plain(checkpoint.model()),
         weights: WeightsSpec::Embedded(checkpoint.name().to_owned()),
@@ -257,10 +255,8 @@ fn exhibit(images: &[Image]) -> Exhibit {
 mod tests {
     use super::*;
     use crate::data::{DataSpec, Preprocess};
-    use crate::pipeline::{Companions, Engine};
-    use crate::tasks::TASKS;
     use crate::tasks::generation::testing::Meaningless;
-    use candle_core::Device;
+    use crate::tasks::{Judge, TASKS};
     use serde_json::json;
 
     const DATA: &str = "embedded:fashion-mnist";
@@ -353,15 +349,19 @@ mod tests {
 
     fn evaluation(seed: usize, dense: Option<&Evaluation>) -> Evaluation {
         with("generation(steps=2)", seed, |task, network, source| {
-            let engine = Engine::new(Device::Cpu, None);
-            let wanted = task.companions(None, None, source.dataset.name()).unwrap();
-            let companions = Companions::load(&engine, &wanted, &DATA.parse().unwrap()).unwrap();
+            let classifier = Meaningless::new("vit_micro_patch4_28", json!({}), 5);
+            let judge = Judge {
+                model: "vit_micro_patch4_28",
+                network: classifier.network(),
+                preprocess: source.preprocess,
+                digest: "meaningless",
+            };
             let request = EvaluationRequest {
                 limit: Some(3),
                 dense,
+                judge: Some(judge),
                 ..EvaluationRequest::default()
             };
-            let request = companions.join(&engine, request);
             task.evaluate(network, source, request, &()).unwrap()
         })
     }
