@@ -6,6 +6,7 @@ use super::output::{Format, write};
 use super::subject::{SubjectArgs, TaskArg, positive};
 use crate::data::DataSpec;
 use crate::harness::{Console, listen};
+use crate::metrics::Metric;
 use crate::pipeline::Companions;
 use crate::tasks::{Evaluation, EvaluationRequest, TASKS};
 use clap::Args;
@@ -70,8 +71,11 @@ impl Eval {
         report(&evaluation.skipped);
         write(self.format, &self.document(&evaluation), |document| {
             let metrics = evaluation.metrics.iter();
-            let values = metrics.map(|(m, value)| format!("{} {value:.2} {}", m.name, m.unit));
-            let values: Vec<String> = values.collect();
+            let value = |(metric, value): &(&Metric, f64)| {
+                let text = format!("{} {value:.2} {}", metric.name, metric.unit);
+                text.trim_end().to_owned()
+            };
+            let values: Vec<String> = metrics.map(value).collect();
             let left_out = match document.skipped {
                 0 => String::new(),
                 skipped => format!(", {skipped} left out"),

@@ -117,16 +117,20 @@ impl fmt::Display for Comparison {
             .iter()
             .flat_map(|&verdict| self.of(verdict))
             .collect();
-        let width = changed.iter().map(|c| c.case.chars().count()).max();
-        if let Some(width) = width {
-            let (before, after, case) = ("before", "after", "case");
+        let widest = |name: fn(&Change) -> &str| {
+            let widths = changed.iter().map(|change| name(change).chars().count());
+            widths.max()
+        };
+        let widths = widest(|change| &change.case).zip(widest(|change| &change.metric));
+        if let Some((case, metric)) = widths {
+            let metric = metric.max("metric".len());
             writeln!(
                 f,
-                "{:9} {case:width$} {:>8} {before:>10} {after:>10} {:>10}",
-                "verdict", "metric", "change"
+                "{:9} {:case$} {:>metric$} {:>10} {:>10} {:>10}",
+                "verdict", "case", "metric", "before", "after", "change"
             )?;
             for change in &changed {
-                change.write_row(f, width)?;
+                change.write_row(f, [case, metric])?;
             }
         }
         let counts: Vec<String> = Verdict::ALL
@@ -138,12 +142,12 @@ impl fmt::Display for Comparison {
 }
 
 impl Change {
-    fn write_row(&self, f: &mut fmt::Formatter<'_>, width: usize) -> fmt::Result {
+    fn write_row(&self, f: &mut fmt::Formatter<'_>, [case, metric]: [usize; 2]) -> fmt::Result {
         let number = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.4}"));
         let difference = self.before.zip(self.after).map(|(b, a)| a - b);
         writeln!(
             f,
-            "{:9} {:width$} {:>8} {:>10} {:>10} {:>10}",
+            "{:9} {:case$} {:>metric$} {:>10} {:>10} {:>10}",
             self.verdict.word(),
             self.case,
             self.metric,
