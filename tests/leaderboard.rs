@@ -1,6 +1,6 @@
 //! The page as a whole: complete, self-contained, the same every time, and safe against what names may hold.
 
-use ptsbench::leaderboard::{render, write};
+use ptsbench::leaderboard::{Words, render, write};
 use ptsbench::record::{
     Environment, Exhibit, Failed, Ignored, Layer, Loaded, Metric, Record, RunSummary, SCHEMA,
     Scale, Seconds, Sparsity, Unit,
@@ -13,6 +13,11 @@ fn scale(_: &str) -> Scale {
         ..Scale::default()
     }
 }
+
+const WORDS: Words = Words {
+    scale,
+    family: |_| None,
+};
 
 fn record(model: &str, allocator: &str, reconstruction: &str, sparsity: f64, top1: f64) -> Record {
     Record {
@@ -167,12 +172,12 @@ fn example() -> Loaded {
 
 #[test]
 fn everything_is_on_the_page() {
-    let html = render(&example(), scale);
+    let html = render(&example(), WORDS);
     for text in [
         "Suite <code>default</code>",
         "<h3>Allocators</h3>",
         "<h3>Reconstructions</h3>",
-        "Not ranked, for want of a setting in common with the rest: <code>random</code> (0 cases)",
+        "Not ranked, for want of a setting in common with the rest: <code>random</code> (0 settings)",
         "bias correction skipped `fc`, which has no bias",
         "ptsbench run --suite default --force",
         "A Processor at 2.4 GHz",
@@ -184,13 +189,13 @@ fn everything_is_on_the_page() {
         assert!(html.contains(text), "{text} is missing");
     }
     if let Some(folder) = std::env::var_os("PTSBENCH_EXAMPLE_PAGE") {
-        write(&example(), folder.as_ref(), scale).unwrap();
+        write(&example(), folder.as_ref(), WORDS).unwrap();
     }
 }
 
 #[test]
 fn the_page_needs_nothing_else_and_is_always_the_same() {
-    let html = render(&example(), scale);
+    let html = render(&example(), WORDS);
     for outside in [
         "http:",
         "https:",
@@ -201,7 +206,7 @@ fn the_page_needs_nothing_else_and_is_always_the_same() {
     ] {
         assert!(!html.contains(outside), "{outside}");
     }
-    assert_eq!(html, render(&example(), scale));
+    assert_eq!(html, render(&example(), WORDS));
 }
 
 /// Makes up what four techniques leave of a generator at four sparsities, in pictures of so many letters each.
@@ -240,9 +245,9 @@ fn generators(letters: usize) -> Vec<Record> {
 fn drawings_are_side_by_side_and_their_data_in_the_page_once() {
     const SECTION: &str = "Drawings from the same noise";
     let mut loaded = example();
-    assert!(!render(&loaded, scale).contains(SECTION));
+    assert!(!render(&loaded, WORDS).contains(SECTION));
     loaded.records.extend(generators(20_000));
-    let html = render(&loaded, scale);
+    let html = render(&loaded, WORDS);
     assert_eq!(html.matches(SECTION).count(), 1);
     assert_eq!(html.matches("data:image&#x2f;png").count(), 17);
     let used = html.split("<use href=\"#").skip(1);
@@ -253,13 +258,13 @@ fn drawings_are_side_by_side_and_their_data_in_the_page_once() {
     }
     assert!(!html.contains(">missing<"));
     loaded.records.remove(loaded.records.len() - 2);
-    let html = render(&loaded, scale);
+    let html = render(&loaded, WORDS);
     assert_eq!(html.matches(">missing<").count(), 1);
 }
 
 #[test]
 fn an_empty_store_has_a_page() {
-    let html = render(&Loaded::default(), scale);
+    let html = render(&Loaded::default(), WORDS);
     assert!(html.contains("There is no result yet."));
     assert!(!html.contains("<table"));
 }
@@ -270,7 +275,7 @@ fn names_cannot_inject() {
     let mut loaded = example();
     loaded.records.extend(generators(8));
     let count = |html: &str, tag: &str| html.matches(tag).count();
-    let scripts = count(&render(&loaded, scale), "<script");
+    let scripts = count(&render(&loaded, WORDS), "<script");
     for record in &mut loaded.records {
         for field in [
             &mut record.case,
@@ -300,7 +305,7 @@ fn names_cannot_inject() {
     }
     hostile.clone_into(&mut loaded.summaries[0].ignored[0].reason);
     hostile.clone_into(&mut loaded.summaries[0].failed[0].message);
-    let html = render(&loaded, scale);
+    let html = render(&loaded, WORDS);
     assert_eq!(count(&html, "<script"), scripts);
     assert_eq!(count(&html, "<img"), 0);
     assert!(
@@ -318,12 +323,12 @@ fn names_cannot_inject() {
 #[test]
 fn the_page_is_written_and_trouble_names_it() {
     let folder = tempfile::tempdir().unwrap();
-    let path = write(&example(), &folder.path().join("reports"), scale).unwrap();
+    let path = write(&example(), &folder.path().join("reports"), WORDS).unwrap();
     assert!(path.ends_with("reports/index.html"));
     assert_eq!(
         std::fs::read_to_string(&path).unwrap(),
-        render(&example(), scale)
+        render(&example(), WORDS)
     );
-    let error = write(&example(), &path, scale).unwrap_err();
+    let error = write(&example(), &path, WORDS).unwrap_err();
     assert!(error.to_string().contains("index.html"), "{error}");
 }

@@ -1,7 +1,8 @@
 //! From stored records to the leaderboard.
 
 use super::{chain, scale};
-use crate::leaderboard;
+use crate::leaderboard::{self, Words};
+use crate::models;
 use crate::record::{Store, StoreError};
 use std::path::{Path, PathBuf};
 
@@ -26,5 +27,12 @@ pub fn publish(results: &Path, out: &Path) -> Result<PathBuf, PublishError> {
     for problem in &loaded.problems {
         eprintln!("warning: {}", chain(problem));
     }
-    Ok(leaderboard::write(&loaded, out, scale)?)
+    let words = Words { scale, family };
+    Ok(leaderboard::write(&loaded, out, words)?)
+}
+
+/// Returns the family of the model that a spec names.
+fn family(model: &str) -> Option<&'static str> {
+    let name = model.split('(').next()?;
+    Some(models::family_of(name).ok()?.name())
 }

@@ -11,6 +11,8 @@ mod format;
 mod gallery;
 mod page;
 mod ranking;
+mod rankings;
+mod track;
 
 use crate::atomic;
 use crate::record::{Loaded, Scale};
@@ -34,6 +36,15 @@ const TEMPLATES: [(&str, &str); 8] = [
     ("script.js", include_str!("../../templates/script.js")),
 ];
 
+/// What the names in records mean, which records do not tell.
+#[derive(Debug, Clone, Copy)]
+pub struct Words {
+    /// The unit and direction of a metric.
+    pub scale: fn(&str) -> Scale,
+    /// The family of a model, if it is known.
+    pub family: fn(&str) -> Option<&'static str>,
+}
+
 /// A page that cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write the leaderboard `{}`", path.display())]
@@ -44,11 +55,11 @@ pub struct WriteError {
     pub source: io::Error,
 }
 
-/// Returns the page as HTML; `scale` tells the unit and direction of a metric.
+/// Returns the page as HTML.
 ///
 /// # Panics
 /// Never on account of the records; only if the embedded templates are broken.
-pub fn render(loaded: &Loaded, scale: impl Fn(&str) -> Scale) -> String {
+pub fn render(loaded: &Loaded, words: Words) -> String {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     for (name, source) in TEMPLATES {
@@ -56,7 +67,7 @@ pub fn render(loaded: &Loaded, scale: impl Fn(&str) -> Scale) -> String {
             .add_template(name, source)
             .expect("the embedded templates parse, as the tests show");
     }
-    let page = Page::new(loaded, &scale);
+    let page = Page::new(loaded, words);
     environment
         .get_template("page.html")
         .and_then(|template| template.render(context! { page => value::Serde(&page) }))
@@ -67,13 +78,9 @@ pub fn render(loaded: &Loaded, scale: impl Fn(&str) -> Scale) -> String {
 ///
 /// # Errors
 /// The file system refuses.
-pub fn write(
-    loaded: &Loaded,
-    out: &Path,
-    scale: impl Fn(&str) -> Scale,
-) -> Result<PathBuf, WriteError> {
+pub fn write(loaded: &Loaded, out: &Path, words: Words) -> Result<PathBuf, WriteError> {
     let path = out.join("index.html");
-    let html = render(loaded, scale);
+    let html = render(loaded, words);
     match atomic::write(&path, html.as_bytes()) {
         Ok(()) => Ok(path),
         Err(source) => Err(WriteError { path, source }),

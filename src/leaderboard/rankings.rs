@@ -1,0 +1,235 @@
+//! Rankings as the page shows them.
+
+use super::chart::{Axis, Lines, Point, Series, Strip, Tick, symbol};
+use super::format::{count, percent};
+use super::ranking::{Group, Ranking, Sizes, Standing, rank};
+use super::track::{Entry, Setting, Track};
+use crate::record::Record;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The ranking of a track.
+#[derive(Debug, Serialize)]
+pub(super) struct RankingView<'a> {
+    track: &'static str,
+    /// What is ranked.
+    kind: &'static str,
+    scope: String,
+    groups: Vec<String>,
+    axis: Vec<Tick>,
+    rows: Vec<RankRow<'a>>,
+    unranked: Vec<(&'a str, String)>,
+    all: usize,
+    /// Whether the rows tell of sizes.
+    sizes: bool,
+    /// Whether some competitors have no colour of their own.
+    grey: bool,
+    charts: Vec<Lines>,
+}
+
+#[derive(Debug, Serialize)]
+struct RankRow<'a> {
+    rank: usize,
+    competitor: &'a str,
+    overall: String,
+    groups: Vec<GroupCell>,
+    strip: Strip,
+    cases: usize,
+    covered: usize,
+    sizes: Option<SizesView>,
+    class: String,
+    symbol: String,
+}
+
+#[derive(Debug, Serialize)]
+struct GroupCell {
+    mean: String,
+    cases: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct SizesView {
+    count: usize,
+    range: String,
+    slope: String,
+}
+
+impl<'a> RankingView<'a> {
+    /// Ranks `entries`, if there is anything to compare.
+    pub(super) fn new(track: Track, entries: &[Entry<'a>]) -> Option<Self> {
+        let ranking = rank(track, entries)?;
+        let standings = &ranking.standings;
+        let axis = Axis::around(standings.iter().flat_map(|row| row.values.iter().copied()));
+        let groups = groups(&ranking);
+        let row = |(index, standing)| RankRow::new(index, standing, &groups, axis);
+        let name = |(task, dataset): &Group| format!("{task} / {dataset}");
+        Some(Self {
+            track: track.title(),
+            kind: track.kind(),
+            scope: scope(&ranking),
+            groups: groups.iter().map(name).collect(),
+            axis: axis.ticks(Strip::RANGE),
+            rows: standings.iter().enumerate().map(row).collect(),
+            unranked: ranking
+                .unranked
+                .iter()
+                .map(|&(competitor, settings)| (competitor, count(settings, "setting")))
+                .collect(),
+            all: ranking.all,
+            sizes: track == Track::Size,
+            grey: standings.len() > Series::COLOURS,
+            charts: charts(track, &ranking, entries),
+        })
+    }
+}
+
+/// Says over what the competitors are compared.
+fn scope(ranking: &Ranking) -> String {
+    let list = |name: &str, of: fn(&Setting) -> String| {
+        let values: BTreeSet<String> = ranking.common.iter().map(of).collect();
+        let values: Vec<String> = values.into_iter().filter(|v| !v.is_empty()).collect();
+        (!values.is_empty()).then(|| format!("{name} {}", values.join(", ")))
+    };
+    let held = [
+        list("task", |s| s.task.to_owned()),
+        list("allocator", |s| s.allocator.to_owned()),
+        list("reconstruction", |s| s.reconstruction.to_owned()),
+        list("model", |s| s.model.to_owned()),
+        list("sparsity in %", |s| percent(f64::from(s.sparsity) / 1e6, 0)),
+    ];
+    let held: Vec<String> = held.into_iter().flatten().collect();
+    format!(
+        "Compared over the {} of {} that all {} have in common: {}.",
+        ranking.common.len(),
+        count(ranking.all, "setting"),
+        ranking.standings.len(),
+        held.join("; "),
+    )
+}
+
+/// Returns the groups that have a column, none where one group says no more than the overall figure.
+fn groups<'a>(ranking: &Ranking<'a>) -> Vec<Group<'a>> {
+    let all = ranking.standings.iter().flat_map(|row| row.groups.keys());
+    let groups: BTreeSet<Group> = all.copied().collect();
+    if groups.len() < 2 {
+        Vec::new()
+    } else {
+        groups.into_iter().collect()
+    }
+}
+
+impl<'a> RankRow<'a> {
+    fn new(index: usize, standing: &Standing<'a>, groups: &[Group<'a>], axis: Axis) -> Self {
+        let cell = |group: &Group<'a>| match standing.groups.get(group) {
+            Some(mean) => GroupCell {
+                mean: percent(mean.value, 2),
+                cases: mean.cases,
+            },
+            None => GroupCell {
+                mean: "-".to_owned(),
+                cases: 0,
+            },
+        };
+        Self {
+            rank: standing.rank,
+            competitor: standing.competitor,
+            overall: percent(standing.overall, 2),
+            groups: groups.iter().map(cell).collect(),
+            strip: Strip::new(axis, &standing.values, standing.overall),
+            cases: standing.values.len(),
+            covered: standing.covered,
+            sizes: standing.sizes.map(SizesView::from),
+            class: Series::class(index),
+            symbol: symbol(index, [6.0, 6.0]),
+        }
+    }
+}
+
+impl From<Sizes> for SizesView {
+    fn from(sizes: Sizes) -> Self {
+        let [low, high] = sizes.range.map(|value| percent(value, 2));
+        Self {
+            count: sizes.count,
+            range: format!("{low} to {high}"),
+            slope: format!("{:+.2}", 100.0 * sizes.slope),
+        }
+    }
+}
+
+/// Makes charts of the cases that the ranking rests on, one of each data set, and model or pair of techniques that does not compete; every
+/// point is one case, none an average. Where a competitor has several cases at a sparsity, no line would join them: there is no chart.
+fn charts(track: Track, ranking: &Ranking, entries: &[Entry]) -> Vec<Lines> {
+    let held: BTreeSet<[&str; 2]> = ranking.common.iter().map(techniques).collect();
+    let mut plots: BTreeMap<[&str; 4], Vec<Entry>> = BTreeMap::new();
+    for entry in entries {
+        let setting = track.setting(*entry);
+        if held.contains(&techniques(&setting)) && entry.record.relative().is_some() {
+            let [allocator, reconstruction] = techniques(&setting);
+            let plot = [setting.dataset, setting.model, allocator, reconstruction];
+            plots.entry(plot).or_default().push(*entry);
+        }
+    }
+    plots.retain(|_, entries| {
+        let mut seen = BTreeSet::new();
+        let place = |entry: &Entry| {
+            (
+                track.competitor(*entry).to_owned(),
+                track.setting(*entry).sparsity,
+            )
+        };
+        entries.iter().all(|entry| seen.insert(place(entry)))
+    });
+    let shown = || plots.values().flatten().map(|entry| entry.record);
+    let y = Axis::around(shown().filter_map(Record::relative));
+    // Positive numbers have the order of their bits.
+    let sparsities: BTreeSet<u64> = shown().map(|r| r.sparsity.target.to_bits()).collect();
+    let sparsities: Vec<f64> = sparsities.into_iter().map(f64::from_bits).collect();
+    let chart = |(held, entries): ([&str; 4], Vec<Entry>)| {
+        let words: Vec<&str> = held.into_iter().filter(|word| !word.is_empty()).collect();
+        let (title, rest) = match held {
+            [dataset, "", ..] => (dataset, words[1..].join(", ")),
+            [dataset, model, ..] => (model, [&[dataset], &words[2..]].concat().join(", ")),
+        };
+        let names = [title.to_owned(), rest];
+        Lines::new(names, lines(track, ranking, &entries), &sparsities, y)
+    };
+    plots.into_iter().map(chart).collect()
+}
+
+/// Returns the allocator and the reconstruction that are held fixed.
+fn techniques<'a>(setting: &Setting<'a>) -> [&'a str; 2] {
+    [setting.allocator, setting.reconstruction]
+}
+
+fn lines(track: Track, ranking: &Ranking, entries: &[Entry]) -> Vec<(usize, Vec<Point>)> {
+    let line = |(index, standing): (usize, &Standing)| {
+        let own = entries
+            .iter()
+            .filter(|entry| track.competitor(**entry) == standing.competitor);
+        let mut points: Vec<Point> = own.filter_map(|entry| point(track, *entry)).collect();
+        points.sort_by(|a, b| a.sparsity.total_cmp(&b.sparsity));
+        (!points.is_empty()).then_some((index, points))
+    };
+    ranking
+        .standings
+        .iter()
+        .enumerate()
+        .filter_map(line)
+        .collect()
+}
+
+fn point(track: Track, entry: Entry) -> Option<Point> {
+    let rho = entry.record.relative()?;
+    let sparsity = entry.record.sparsity.target;
+    Some(Point {
+        sparsity,
+        rho,
+        title: format!(
+            "{}: {} % at {} % sparsity",
+            track.competitor(entry),
+            percent(rho, 2),
+            percent(sparsity, 0)
+        ),
+        case: entry.number,
+    })
+}
