@@ -5,6 +5,7 @@ mod compare;
 mod describe;
 mod detect;
 mod draw;
+mod drift;
 mod error;
 mod eval;
 mod fid;
@@ -78,6 +79,8 @@ enum Command {
     Report(report::Report),
     /// Compare two folders of records case by case
     Compare(compare::Compare),
+    /// Show how far stored records have drifted from their goldens
+    Drift(drift::Drift),
 }
 
 impl Cli {
@@ -113,6 +116,7 @@ impl Cli {
             Command::Sparsify(command) => command.execute(),
             Command::Report(command) => command.execute(),
             Command::Compare(command) => command.execute(),
+            Command::Drift(command) => command.execute(),
         }
     }
 }

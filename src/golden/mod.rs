@@ -14,9 +14,14 @@
 //! | `pruned <layer>` | 2 weights or 0.1 % of the layer, whichever is more |
 //! | `loss <index> <unit>` | 10 % |
 
+mod drift;
+
+pub use drift::drift;
+
 use crate::record::{CaseIdError, Number, Ordered, Record, Scale, case_path};
 use insta::Comparator;
 use insta::internals::SnapshotContents;
+use serde::Serialize;
 use std::any::Any;
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -79,8 +84,8 @@ pub enum GoldenErrorKind {
 const ACCEPT: &str =
     "to accept the new result: `cargo insta review`, or `INSTA_UPDATE=always cargo test --release`";
 
-/// A number that differs from its golden by more than it may.
-#[derive(Debug, Clone, PartialEq)]
+/// A number beside its golden.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Deviation {
     /// The name of the quantity, for example `top1 sparse`.
     pub name: String,
@@ -128,15 +133,20 @@ pub fn check(
     compare_files(record, root, &relative, quantities).map_err(fail)
 }
 
+/// Returns the file of a case's golden, whose path below `root` is `relative` without its extension.
+fn file(root: &Path, relative: &Path) -> PathBuf {
+    let mut path = root.join(relative).into_os_string();
+    path.push(".snap");
+    path.into()
+}
+
 fn compare_files(
     record: &Record,
     root: &Path,
     relative: &Path,
     quantities: Vec<Quantity>,
 ) -> Result<(), GoldenErrorKind> {
-    let mut path = root.join(relative).into_os_string();
-    path.push(".snap");
-    let path = PathBuf::from(path);
+    let path = file(root, relative);
     let root = std::path::absolute(root).map_err(|error| GoldenErrorKind::Insta {
         path: path.clone(),
         why: error.to_string(),
@@ -252,10 +262,17 @@ fn render(quantities: &[Quantity]) -> String {
 }
 
 fn deviations(golden: &Ordered<Number>, new: &[Quantity]) -> Vec<Deviation> {
+    let mut all = side_by_side(golden, new);
+    all.retain(|number| !number.is_within());
+    all
+}
+
+/// Puts the numbers of a golden and of a record beside each other.
+fn side_by_side(golden: &Ordered<Number>, new: &[Quantity]) -> Vec<Deviation> {
     let accepted: HashMap<&str, f64> = golden.iter().map(|(name, n)| (name, n.0)).collect();
-    let changed = new.iter().filter_map(|quantity| {
+    let known = new.iter().map(|quantity| {
         let golden = accepted.get(quantity.name.as_str()).copied();
-        quantity.deviation(golden)
+        quantity.beside(golden)
     });
     let gone = golden
         .iter()
@@ -266,23 +283,37 @@ fn deviations(golden: &Ordered<Number>, new: &[Quantity]) -> Vec<Deviation> {
             new: None,
             allowed: 0.0,
         });
-    changed.chain(gone).collect()
+    known.chain(gone).collect()
 }
 
 impl Quantity {
-    fn deviation(&self, golden: Option<f64>) -> Option<Deviation> {
-        let allowed = golden.map_or(0.0, |golden| self.allowance.around(golden));
-        let within = golden.is_some_and(|golden| {
-            let both_nan = golden.is_nan() && self.value.is_nan();
-            let equal = golden.total_cmp(&self.value).is_eq();
-            both_nan || equal || (self.value - golden).abs() <= allowed
-        });
-        (!within).then(|| Deviation {
+    fn beside(&self, golden: Option<f64>) -> Deviation {
+        Deviation {
             name: self.name.clone(),
             golden,
             new: Some(self.value),
-            allowed,
-        })
+            allowed: golden.map_or(0.0, |golden| self.allowance.around(golden)),
+        }
+    }
+}
+
+impl Deviation {
+    /// Returns the part of the allowance that is used up: 0 where the numbers are equal, above 1 where they differ by more than they
+    /// may, infinity where one is absent.
+    pub fn share(&self) -> f64 {
+        let (Some(golden), Some(new)) = (self.golden, self.new) else {
+            return f64::INFINITY;
+        };
+        let both_nan = golden.is_nan() && new.is_nan();
+        if both_nan || golden.total_cmp(&new).is_eq() || golden == new {
+            return 0.0;
+        }
+        let share = (new - golden).abs() / self.allowed;
+        if share.is_nan() { f64::INFINITY } else { share }
+    }
+
+    fn is_within(&self) -> bool {
+        self.share() <= 1.0
     }
 }
 
@@ -342,6 +373,15 @@ impl fmt::Display for Short {
     }
 }
 
+/// Reads the numbers of a golden.
+fn numbers(snapshot: &insta::Snapshot) -> serde_json::Result<Ordered<Number>> {
+    let text = match snapshot.contents() {
+        SnapshotContents::Text(text) => text.to_string(),
+        SnapshotContents::Binary(_) => String::new(),
+    };
+    serde_json::from_str(&text)
+}
+
 /// The comparison that insta asks for; keeps what it found for the message.
 #[derive(Clone)]
 struct Within {
@@ -359,11 +399,7 @@ enum Outcome {
 
 impl Comparator for Within {
     fn matches(&self, reference: &insta::Snapshot, _: &insta::Snapshot) -> bool {
-        let text = match reference.contents() {
-            SnapshotContents::Text(text) => text.to_string(),
-            SnapshotContents::Binary(_) => String::new(),
-        };
-        let outcome = match serde_json::from_str(&text) {
+        let outcome = match numbers(reference) {
             Ok(golden) => Outcome::Deviations(deviations(&golden, &self.quantities)),
             Err(error) => Outcome::Unreadable(error.to_string()),
         };
