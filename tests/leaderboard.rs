@@ -329,6 +329,12 @@ fn the_page_is_written_and_trouble_names_it() {
         std::fs::read_to_string(&path).unwrap(),
         render(&example(), WORDS)
     );
+    let cases = example().records.len();
+    let table = std::fs::read_to_string(path.with_file_name("cases.csv")).unwrap();
+    assert_eq!(table.lines().count(), 1 + 2 * cases);
+    let array = std::fs::read(path.with_file_name("cases.json")).unwrap();
+    let records: Vec<Record> = serde_json::from_slice(&array).unwrap();
+    assert_eq!(records.len(), cases);
     let error = write(&example(), &path, WORDS).unwrap_err();
     assert!(error.to_string().contains("index.html"), "{error}");
 }

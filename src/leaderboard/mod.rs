@@ -5,6 +5,7 @@
 
 mod cases;
 mod chart;
+mod downloads;
 mod drawings;
 mod exhibit;
 mod format;
@@ -45,11 +46,11 @@ pub struct Words {
     pub family: fn(&str) -> Option<&'static str>,
 }
 
-/// A page that cannot be written.
+/// A page, or a file beside it, that cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write the leaderboard `{}`", path.display())]
 pub struct WriteError {
-    /// The page.
+    /// The file.
     pub path: PathBuf,
     /// What the file system says.
     pub source: io::Error,
@@ -74,15 +75,21 @@ pub fn render(loaded: &Loaded, words: Words) -> String {
         .expect("the embedded templates use only what `Page` has, as the tests show")
 }
 
-/// Writes the page as `index.html` into the folder `out`, atomically, and returns its path.
+/// Writes the page as `index.html` into the folder `out`, with `cases.csv` and `cases.json` beside it, each atomically, and returns its path.
 ///
 /// # Errors
 /// The file system refuses.
 pub fn write(loaded: &Loaded, out: &Path, words: Words) -> Result<PathBuf, WriteError> {
-    let path = out.join("index.html");
-    let html = render(loaded, words);
-    match atomic::write(&path, html.as_bytes()) {
-        Ok(()) => Ok(path),
-        Err(source) => Err(WriteError { path, source }),
-    }
+    let write = |name: &str, content: io::Result<Vec<u8>>| {
+        let path = out.join(name);
+        let written = content.and_then(|bytes| atomic::write(&path, &bytes));
+        match written {
+            Ok(()) => Ok(path),
+            Err(source) => Err(WriteError { path, source }),
+        }
+    };
+    let records = &loaded.records;
+    write("cases.csv", downloads::table(records, words))?;
+    write("cases.json", downloads::array(records).map_err(Into::into))?;
+    write("index.html", Ok(render(loaded, words).into_bytes()))
 }
