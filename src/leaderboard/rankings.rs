@@ -157,7 +157,8 @@ impl From<Sizes> for SizesView {
 }
 
 /// Makes charts of the cases that the ranking rests on, one of each data set, and model or pair of techniques that does not compete; every
-/// point is one case, none an average. Where a competitor has several cases at a sparsity, no line would join them: there is no chart.
+/// point is one case, none an average. There is none where a competitor has several cases at a sparsity, which no line would join, and none of
+/// a single sparsity.
 fn charts(track: Track, ranking: &Ranking, entries: &[Entry]) -> Vec<Lines> {
     let held: BTreeSet<[&str; 2]> = ranking.common.iter().map(techniques).collect();
     let mut plots: BTreeMap<[&str; 4], Vec<Entry>> = BTreeMap::new();
@@ -169,15 +170,17 @@ fn charts(track: Track, ranking: &Ranking, entries: &[Entry]) -> Vec<Lines> {
             plots.entry(plot).or_default().push(*entry);
         }
     }
+    let ranked: BTreeSet<&str> = ranking.standings.iter().map(|row| row.competitor).collect();
     plots.retain(|_, entries| {
+        entries.retain(|entry| ranked.contains(track.competitor(*entry)));
         let mut seen = BTreeSet::new();
         let place = |entry: &Entry| {
-            (
-                track.competitor(*entry).to_owned(),
-                track.setting(*entry).sparsity,
-            )
+            let sparsity = track.setting(*entry).sparsity;
+            (sparsity, track.competitor(*entry).to_owned())
         };
-        entries.iter().all(|entry| seen.insert(place(entry)))
+        let distinct = entries.iter().all(|entry| seen.insert(place(entry)));
+        let sparsities: BTreeSet<u32> = seen.into_iter().map(|(sparsity, _)| sparsity).collect();
+        distinct && sparsities.len() > 1
     });
     let shown = || plots.values().flatten().map(|entry| entry.record);
     let y = Axis::around(shown().filter_map(Record::relative));
