@@ -127,18 +127,14 @@ impl Case {
     }
 
     fn parts(spec: CaseSpec) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let weights: WeightsSpec = spec.weights.parse()?;
-        if let WeightsSpec::Embedded(name) = &weights {
-            EMBEDDED.find(name)?;
-        }
         let data: DataSpec = spec.data.parse()?;
         let task = TASKS.build(&spec.task.parse()?)?;
-        let judge = spec.judge.as_deref().map(str::parse).transpose()?;
+        let judge = spec.judge.as_deref().map(weights).transpose()?;
         let decoder = spec.decoder.as_ref().map(DecoderSpec::parse).transpose()?;
         Ok(Self {
             companions: task.companions(judge, decoder, data.dataset_name())?,
             model: spec.model.parse()?,
-            weights,
+            weights: weights(&spec.weights)?,
             data,
             allocator: ALLOCATORS.build(&spec.allocator.parse()?)?,
             reconstruction: spec.reconstruction.parse()?,
@@ -153,9 +149,18 @@ impl DecoderSpec {
     fn parse(&self) -> Result<NetworkSpec, Box<dyn Error + Send + Sync>> {
         Ok(NetworkSpec {
             model: self.model.parse()?,
-            weights: self.weights.parse()?,
+            weights: weights(&self.weights)?,
         })
     }
+}
+
+/// Reads where weights come from, and checks that the binary has them if they are embedded.
+fn weights(text: &str) -> Result<WeightsSpec, Box<dyn Error + Send + Sync>> {
+    let weights = text.parse()?;
+    if let WeightsSpec::Embedded(name) = &weights {
+        EMBEDDED.find(name)?;
+    }
+    Ok(weights)
 }
 
 /// Reads augmentations, and checks that they can be made.

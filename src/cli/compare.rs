@@ -2,10 +2,10 @@
 
 use super::CliError;
 use super::output::emit;
-use crate::harness::{chain, scale};
-use crate::record::{Record, Store, Verdict, compare};
+use crate::harness::{load, scale};
+use crate::record::{Verdict, compare};
 use clap::Args;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
 Example:
@@ -23,19 +23,11 @@ pub(super) struct Compare {
 
 impl Compare {
     pub(super) fn execute(&self) -> Result<(), CliError> {
-        let comparison = compare(&load(&self.a)?, &load(&self.b)?, scale);
+        let comparison = compare(&load(&self.a)?.records, &load(&self.b)?.records, scale);
         emit(&comparison.to_string())?;
         match comparison.of(Verdict::Worse).count() {
             0 => Ok(()),
             worse => Err(CliError::Failed(format!("{worse} results got worse"))),
         }
     }
-}
-
-fn load(folder: &Path) -> Result<Vec<Record>, CliError> {
-    let loaded = Store::new(folder).load_all()?;
-    for problem in &loaded.problems {
-        eprintln!("warning: {}", chain(problem));
-    }
-    Ok(loaded.records)
 }

@@ -3,8 +3,8 @@
 use super::CliError;
 use super::output::{Format, emit, write};
 use crate::golden::{Deviation, GoldenErrorKind, drift};
-use crate::harness::{chain, scale};
-use crate::record::{Record, Store};
+use crate::harness::{load, scale};
+use crate::record::Record;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -63,16 +63,13 @@ struct Row {
 
 impl Drift {
     pub(super) fn execute(&self) -> Result<(), CliError> {
-        let loaded = Store::new(&self.results).load_all()?;
-        for problem in &loaded.problems {
-            eprintln!("warning: {}", chain(problem));
-        }
-        let rows = loaded.records.iter().map(|record| self.row(record));
-        let document = Document::new(rows.collect(), self.top);
+        let rows = load(&self.results)?.records;
+        let rows = rows.iter().map(|record| self.row(record)).collect();
+        let document = Document::new(rows, self.top);
         match self.format {
-            Shape::Text => write(Format::Text, &document, Document::text)?,
-            Shape::Json => write(Format::Json, &document, Document::text)?,
+            Shape::Text => emit(&document.text())?,
             Shape::Markdown => emit(&document.markdown())?,
+            Shape::Json => write(Format::Json, &document, Document::text)?,
         }
         match document.failing + document.missing {
             0 => Ok(()),

@@ -4,12 +4,12 @@ use super::CliError;
 use super::eval::report;
 use super::output::{Format, check_output, write};
 use super::sample::DrawingArgs;
-use super::subject::{DecoderArgs, DeviceArg, positive};
+use super::subject::{DecoderArgs, DeviceArg, load, positive};
 use crate::data::{Image, image_files};
 use crate::harness::{Console, listen};
 use crate::metrics::{Impressions, Statistics};
 use crate::models::FID_INCEPTION;
-use crate::pipeline::{Allow, Engine, Subject};
+use crate::pipeline::{Engine, Subject};
 use crate::progress::Progress;
 use crate::registry::Spec;
 use crate::tasks::TaskError;
@@ -182,13 +182,14 @@ impl Fid {
 
     /// Loads the network that looks at pictures.
     fn judge(&self, engine: &Engine) -> Result<Arc<Subject>, CliError> {
+        // A misspelt model is told before a missing checkpoint.
         crate::models::family_of(&self.model.name)?;
         let weights = self.weights.as_ref().ok_or_else(|| {
             let why =
                 "pictures need `--weights`, the checkpoint of the classifier that looks at them";
             CliError::Usage(why.to_owned())
         })?;
-        Ok(engine.subject(&self.model, weights, None, Allow::Nothing)?)
+        load(engine, &self.model, weights)
     }
 
     /// Looks at the pictures of a folder, batch by batch.
@@ -236,8 +237,7 @@ impl Fid {
         model: &Spec,
         weights: &WeightsSpec,
     ) -> Result<(Set, Known), CliError> {
-        crate::models::family_of(&model.name)?;
-        let generator = engine.subject(model, weights, None, Allow::Nothing)?;
+        let generator = load(engine, model, weights)?;
         let drawer = engine.network(&generator, &generator.folded);
         let sampler = self.drawing.sampler()?;
         let drawing = Drawing::new(drawer, sampler.as_ref(), self.drawing.seed)?;

@@ -72,10 +72,7 @@ impl DecoderArgs {
 
     /// Loads the decoder, if its checkpoint is given.
     pub(super) fn load(&self, engine: &Engine) -> Result<Option<Arc<Subject>>, CliError> {
-        let load = |spec: NetworkSpec| {
-            crate::models::family_of(&spec.model.name)?;
-            Ok(engine.subject(&spec.model, &spec.weights, None, Allow::Nothing)?)
-        };
+        let load = |spec: NetworkSpec| load(engine, &spec.model, &spec.weights);
         self.spec().map(load).transpose()
     }
 }
@@ -223,6 +220,16 @@ impl SubjectArgs {
         eprintln!("weights {}, blake3 {digest}", self.weights);
         Ok(subject)
     }
+}
+
+/// Loads a network that helps with another one, without data; a model that nobody knows is wrong usage.
+pub(super) fn load(
+    engine: &Engine,
+    model: &Spec,
+    weights: &WeightsSpec,
+) -> Result<Arc<Subject>, CliError> {
+    crate::models::family_of(&model.name)?;
+    Ok(engine.subject(model, weights, None, Allow::Nothing)?)
 }
 
 /// Reads a rate.

@@ -26,10 +26,7 @@ pub fn drift(
         let snapshot = insta::Snapshot::from_file(&path).map_err(|e| corrupt(e.to_string()))?;
         numbers(&snapshot).map_err(|e| corrupt(e.to_string()))
     };
-    let golden = read().map_err(|kind| GoldenError {
-        case: record.case.clone(),
-        kind,
-    })?;
+    let golden = read().map_err(GoldenErrorKind::of(record))?;
     let mut all = side_by_side(&golden, &quantities(record, scale));
     all.sort_by(|a, b| b.share().total_cmp(&a.share()));
     Ok(all)
@@ -37,16 +34,10 @@ pub fn drift(
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::scale;
     use super::*;
     use crate::record::tests::record;
     use std::fs;
-
-    fn scale(_: &str) -> Scale {
-        Scale {
-            tolerance: 0.5,
-            ..Scale::default()
-        }
-    }
 
     #[test]
     fn the_number_nearest_to_failing_comes_first() {

@@ -124,13 +124,19 @@ pub fn check(
     root: &Path,
     scale: impl Fn(&str) -> Scale,
 ) -> Result<(), GoldenError> {
-    let fail = |kind| GoldenError {
-        case: record.case.clone(),
-        kind,
+    let compared = || {
+        let relative = case_path(&record.case)?;
+        compare_files(record, root, &relative, quantities(record, scale))
     };
-    let relative = case_path(&record.case).map_err(|error| fail(error.into()))?;
-    let quantities = quantities(record, scale);
-    compare_files(record, root, &relative, quantities).map_err(fail)
+    compared().map_err(GoldenErrorKind::of(record))
+}
+
+impl GoldenErrorKind {
+    /// Returns a function that says whose golden it is, for `map_err`.
+    fn of(record: &Record) -> impl FnOnce(Self) -> GoldenError {
+        let case = record.case.clone();
+        move |kind| GoldenError { case, kind }
+    }
 }
 
 /// Returns the file of a case's golden, whose path below `root` is `relative` without its extension.
@@ -446,7 +452,7 @@ mod tests {
     use super::*;
     use crate::record::tests::record;
 
-    fn scale(_: &str) -> Scale {
+    pub(super) fn scale(_: &str) -> Scale {
         Scale {
             tolerance: 0.5,
             ..Scale::default()

@@ -12,7 +12,7 @@ mod summaries;
 mod trial;
 
 pub use console::Console;
-pub use publish::{PublishError, publish};
+pub use publish::{PublishError, load, publish};
 pub use run::{Options, Report, run};
 pub use signal::{interrupted, listen};
 pub use summaries::Summaries;

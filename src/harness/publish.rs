@@ -3,7 +3,7 @@
 use super::{chain, scale};
 use crate::leaderboard::{self, Words};
 use crate::models;
-use crate::record::{Store, StoreError};
+use crate::record::{Loaded, Store, StoreError};
 use std::path::{Path, PathBuf};
 
 /// A leaderboard that cannot be made.
@@ -17,16 +17,24 @@ pub enum PublishError {
     Leaderboard(#[from] leaderboard::WriteError),
 }
 
-/// Renders `<out>/index.html` from the records below `results`, and returns its path. Records that cannot be used are
-/// named on stderr.
+/// Reads the records below `results`. Those that cannot be used are named on stderr.
 ///
 /// # Errors
-/// [`PublishError`].
-pub fn publish(results: &Path, out: &Path) -> Result<PathBuf, PublishError> {
+/// [`StoreError`] where the folder cannot be read.
+pub fn load(results: &Path) -> Result<Loaded, StoreError> {
     let loaded = Store::new(results).load_all()?;
     for problem in &loaded.problems {
         eprintln!("warning: {}", chain(problem));
     }
+    Ok(loaded)
+}
+
+/// Renders `<out>/index.html` from the records below `results` ([`load`]), and returns its path.
+///
+/// # Errors
+/// [`PublishError`].
+pub fn publish(results: &Path, out: &Path) -> Result<PathBuf, PublishError> {
+    let loaded = load(results)?;
     let words = Words { scale, family };
     Ok(leaderboard::write(&loaded, out, words)?)
 }

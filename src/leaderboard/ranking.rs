@@ -16,7 +16,7 @@ pub(super) struct Ranking<'a> {
     /// All settings at which any competitor has one.
     pub(super) all: usize,
     pub(super) standings: Vec<Standing<'a>>,
-    /// Competitors left out for having no setting in common with the rest, with the number of their cases.
+    /// Competitors left out for having no setting in common with the rest, with the number of settings at which they have a result.
     pub(super) unranked: Vec<(&'a str, usize)>,
 }
 
@@ -73,15 +73,14 @@ pub(super) fn rank<'a>(track: Track, entries: &[Entry<'a>]) -> Option<Ranking<'a
         }
     }
     let weights = sizes(entries);
-    for results in competitors.values_mut() {
+    competitors.retain(|_, results| {
         keep_complete(results);
-        if track == Track::Size {
-            results.retain(|_, members| several_sizes(members, &weights));
+        if track != Track::Size {
+            return true;
         }
-    }
-    if track == Track::Size {
-        competitors.retain(|_, results| !results.is_empty());
-    }
+        results.retain(|_, members| several_sizes(members, &weights));
+        !results.is_empty()
+    });
     let all: BTreeSet<Setting> = competitors
         .values()
         .flat_map(|results| results.keys().copied())
@@ -182,10 +181,11 @@ impl<'a> Standing<'a> {
         };
         let mut groups: BTreeMap<Group, Vec<f64>> = BTreeMap::new();
         for (setting, (member, rho)) in cases() {
-            let task = [setting.task, competitor][usize::from(setting.task.is_empty())];
-            let dataset =
-                [setting.dataset, member.dataset][usize::from(setting.dataset.is_empty())];
-            groups.entry((task, dataset)).or_default().push(*rho);
+            let group = (
+                held(setting.task).unwrap_or(competitor),
+                held(setting.dataset).unwrap_or(member.dataset),
+            );
+            groups.entry(group).or_default().push(*rho);
         }
         let of = |values: Vec<f64>| Mean {
             value: mean(&values),
@@ -236,6 +236,11 @@ impl Sizes {
             slope: products.sum::<f64>() / squares.sum::<f64>(),
         }
     }
+}
+
+/// Returns what a setting holds fixed, if it does.
+fn held(name: &str) -> Option<&str> {
+    (!name.is_empty()).then_some(name)
 }
 
 fn mean(values: &[f64]) -> f64 {

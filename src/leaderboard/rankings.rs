@@ -173,12 +173,12 @@ fn charts(track: Track, ranking: &Ranking, entries: &[Entry]) -> Vec<Lines> {
     let ranked: BTreeSet<&str> = ranking.standings.iter().map(|row| row.competitor).collect();
     plots.retain(|_, entries| {
         entries.retain(|entry| ranked.contains(track.competitor(*entry)));
-        let mut seen = BTreeSet::new();
-        let place = |entry: &Entry| {
+        let places = entries.iter().map(|entry| {
             let sparsity = track.setting(*entry).sparsity;
-            (sparsity, track.competitor(*entry).to_owned())
-        };
-        let distinct = entries.iter().all(|entry| seen.insert(place(entry)));
+            (sparsity, track.competitor(*entry))
+        });
+        let seen: BTreeSet<(u32, &str)> = places.collect();
+        let distinct = seen.len() == entries.len();
         let sparsities: BTreeSet<u32> = seen.into_iter().map(|(sparsity, _)| sparsity).collect();
         distinct && sparsities.len() > 1
     });

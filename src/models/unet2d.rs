@@ -55,14 +55,24 @@ const fn google(
     channels: &'static [usize],
     attention: &'static [usize],
 ) -> UNet2D {
+    ddpm([3, img_size], channels, attention, [2, 32])
+}
+
+/// A network as those of DDPM: `in_chans` and `img_size`, channels, the levels with attention, `layers_per_block` and `norm_num_groups`.
+const fn ddpm(
+    [in_chans, img_size]: [usize; 2],
+    channels: &'static [usize],
+    attention: &'static [usize],
+    [layers_per_block, norm_num_groups]: [usize; 2],
+) -> UNet2D {
     UNet2D {
-        in_chans: 3,
+        in_chans,
         img_size,
         block_out_channels: Cow::Borrowed(channels),
         attention: Cow::Borrowed(attention),
         attention_head_dim: None,
-        layers_per_block: 2,
-        norm_num_groups: 32,
+        layers_per_block,
+        norm_num_groups,
         norm_eps: 1e-6,
         downsample_padding: 0,
         flip_sin_to_cos: false,
@@ -96,21 +106,7 @@ pub(super) static FAMILY: Table<UNet2D> = Table {
         ),
         Variant::new(
             "ddpm_micro_28",
-            UNet2D {
-                in_chans: 1,
-                img_size: 28,
-                block_out_channels: Cow::Borrowed(&[32, 64, 64]),
-                attention: Cow::Borrowed(&[2]),
-                attention_head_dim: None,
-                layers_per_block: 1,
-                norm_num_groups: 8,
-                norm_eps: 1e-6,
-                downsample_padding: 0,
-                flip_sin_to_cos: false,
-                freq_shift: 1,
-                beta_schedule: LINEAR,
-                latent: false,
-            },
+            ddpm([1, 28], &[32, 64, 64], &[2], [1, 8]),
             card(28).normalised(&[0.5], &[0.5]),
         ),
         // CompVis' for faces, whose images are latents: `vq_celebahq_256` makes pictures of them.

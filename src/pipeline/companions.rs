@@ -7,7 +7,7 @@ use crate::tasks::{self, Decoder, EvaluationRequest, Judge};
 use std::sync::Arc;
 
 /// Companions with their weights.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Companions {
     judge: Option<Arc<Subject>>,
     decoder: Option<Arc<Subject>>,

@@ -2,6 +2,7 @@
 
 use crate::data::{Image, Preprocess};
 use crate::graph::{Graph, Plan};
+use crate::models::Head;
 use crate::tasks::{Decoder, Network, TaskError};
 use candle_core::Tensor;
 
@@ -23,28 +24,27 @@ impl<'a> Finish<'a> {
         decoder: Option<Decoder<'a>>,
     ) -> Result<Self, TaskError> {
         let diffusion = generator.head.diffusion().ok_or(TaskError::NoDiffusion)?;
-        let latent = diffusion.latent;
-        let Some(decoder) = decoder else {
-            if latent {
-                return Err(TaskError::Latents {
-                    found: "latents",
-                    expected: "a decoder that makes pictures of them",
-                });
-            }
-            return Ok(Self {
+        match (diffusion.latent, decoder) {
+            (false, None) => Ok(Self {
                 preprocess,
                 decoder: None,
-            });
-        };
-        if !latent {
-            return Err(TaskError::Latents {
+            }),
+            (true, Some(decoder)) => Self::decoding(generator, decoder),
+            (true, None) => Err(TaskError::Latents {
+                found: "latents",
+                expected: "a decoder that makes pictures of them",
+            }),
+            (false, Some(_)) => Err(TaskError::Latents {
                 found: "pictures",
                 expected: "no decoder",
-            });
+            }),
         }
-        let graph = decoder.network.graph;
+    }
+
+    fn decoding(generator: Network<'_>, decoder: Decoder<'a>) -> Result<Self, TaskError> {
+        let Network { graph, head, .. } = decoder.network;
         let (expected, found) = (first_input(generator.graph), first_input(graph));
-        if !matches!(decoder.network.head, crate::models::Head::Images) || expected != found {
+        if !matches!(head, Head::Images) || expected != found {
             return Err(TaskError::Decoder { expected, found });
         }
         let plan = graph.plan(graph.inputs(), graph.outputs());

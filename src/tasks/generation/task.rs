@@ -177,25 +177,25 @@ impl Task for Generation {
         }
         let batch = batch_size(network.graph);
         progress.stage("draw", count.div_ceil(batch) * drawing.steps());
-        let look = request.judge.map(|judge| Look::new(judge, count));
-        let mut look = look.transpose()?;
+        let look = |judge| Ok::<_, TaskError>((judge, Look::new(judge, count)?));
+        let mut look = request.judge.map(look).transpose()?;
         let mut first = Vec::new();
         for pictures in drawing.pictures(network, &finish, (count, batch), progress) {
             let pictures = pictures?;
-            if let Some(look) = &mut look {
+            if let Some((_, look)) = &mut look {
                 look.push(&pictures)?;
             }
             let room = KEPT / pictures[0].pixels().len();
             let room = room.max(1).saturating_sub(first.len());
             first.extend(pictures.into_iter().take(room));
         }
-        let seen = match (request.judge, look) {
-            (Some(judge), Some(look)) => Some(Seen {
+        let seen = match look {
+            Some((judge, look)) => Some(Seen {
                 by_inception: is_inception(judge),
                 drawn: look.impressions()?,
                 real: at_real_images(judge, source, first[0].shape(), progress)?,
             }),
-            _ => None,
+            None => None,
         };
         let drawn = Drawn::of(&first);
         let drift = match request.dense {
