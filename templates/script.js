@@ -1,21 +1,26 @@
 "use strict";
 (() => {
-  const table = document.getElementById("table");
-  const state = new URLSearchParams();
-
-  // Pointing at a technique of a ranking fades the lines of the others.
-  for (const key of document.querySelectorAll("th[data-series]")) {
-    const lines = key.closest("section").querySelectorAll("g[data-series]");
+  // Pointing at a name fades the lines of the others.
+  for (const key of document.querySelectorAll("th[data-series], li[data-series]")) {
+    const lines = key.closest("section, .curves").querySelectorAll("g[data-series]");
     const fade = (on) => () => lines.forEach((line) => line.classList.toggle("dim", on && line.dataset.series !== key.dataset.series));
     key.addEventListener("pointerenter", fade(true));
     key.addEventListener("pointerleave", fade(false));
   }
-  if (!table) return;
 
-  const rows = [...table.tBodies];
+  const table = document.getElementById("table");
+  if (!table) return;
+  const state = new URLSearchParams();
+  const body = table.tBodies[0];
+  const rows = [...body.rows];
   const filter = document.getElementById("filter");
   const shown = document.getElementById("shown");
   const keys = [...table.tHead.querySelectorAll("button")];
+  const texts = new Map();
+  const textOf = (row) => {
+    if (!texts.has(row)) texts.set(row, [...row.cells].map((cell) => cell.textContent).join(" ").toLowerCase());
+    return texts.get(row);
+  };
 
   const save = () => history.replaceState(null, "", "#" + state);
 
@@ -23,23 +28,23 @@
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     let count = 0;
     for (const row of rows) {
-      row.hidden = !words.every((word) => row.dataset.search.includes(word));
+      row.hidden = words.length > 0 && !words.every((word) => textOf(row).includes(word));
       count += !row.hidden;
     }
     shown.textContent = `${count} of ${rows.length} cases`;
-  };
-
-  const value = (row, column, numeric) => {
-    const text = row.rows[0].cells[column].dataset.v;
-    return numeric ? Number(text) : text;
   };
 
   const applySort = (key, descending) => {
     const heading = key.closest("th");
     const numeric = heading.classList.contains("num");
     const column = heading.cellIndex;
+    const value = (row) => {
+      const cell = row.cells[column];
+      return numeric ? Number(cell.dataset.v) : cell.textContent;
+    };
+    const values = new Map(rows.map((row) => [row, value(row)]));
     const order = (a, b) => {
-      const [x, y] = [value(a, column, numeric), value(b, column, numeric)];
+      const [x, y] = [values.get(a), values.get(b)];
       if (!numeric) return (descending ? -1 : 1) * x.localeCompare(y);
       // What is not a number comes last either way.
       if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) - Number.isNaN(y);
@@ -48,27 +53,11 @@
     keys.forEach((other) => other.closest("th").removeAttribute("aria-sort"));
     heading.setAttribute("aria-sort", descending ? "descending" : "ascending");
     rows.sort(order);
-    table.append(...rows);
-  };
-
-  const toggle = (row, open) => {
-    const button = row.querySelector("button");
-    button.setAttribute("aria-expanded", open);
-    document.getElementById(button.getAttribute("aria-controls")).hidden = !open;
+    body.append(...rows);
   };
 
   const restore = () => {
-    const target = document.getElementById(location.hash.slice(1));
-    if (target && target.tagName === "TBODY") {
-      if (target.hidden) {
-        filter.value = "";
-        applyFilter();
-      }
-      toggle(target, true);
-      target.scrollIntoView();
-      return;
-    }
-    if (target) return;
+    if (document.getElementById(location.hash.slice(1))) return;
     const wanted = new URLSearchParams(location.hash.slice(1));
     for (const name of ["q", "sort", "order"]) {
       state.delete(name);
@@ -96,11 +85,6 @@
       save();
     });
   }
-  table.addEventListener("click", (event) => {
-    const button = event.target.closest("td.open button");
-    if (button) toggle(button.closest("tbody"), button.getAttribute("aria-expanded") !== "true");
-  });
   window.addEventListener("hashchange", restore);
-  applyFilter();
   restore();
 })();

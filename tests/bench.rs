@@ -46,7 +46,7 @@ fn run(mut arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
         if conclusion.num_filtered_out == 0 {
             summaries.save(harness.store())?;
         }
-        publish(&folders.results(), &folders.reports)?;
+        publish(&folders.results(), &root.join("golden"), &folders.reports)?;
     }
     Ok(conclusion.exit_code())
 }

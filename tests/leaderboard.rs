@@ -1,23 +1,25 @@
-//! The page as a whole: complete, self-contained, the same every time, and safe against what names may hold.
+//! The pages as a whole: complete, self-contained, the same every time, and safe against what names may hold.
 
-use ptsbench::leaderboard::{Words, render, write};
+use ptsbench::leaderboard::{Input, Origin, difference, render, write};
 use ptsbench::record::{
     Environment, Exhibit, Failed, Ignored, Layer, Loaded, Metric, Record, RunSummary, SCHEMA,
-    Scale, Seconds, Sparsity, Unit,
+    Scale, Seconds, Sparsity, Unit, compare,
 };
 use ptsbench::tasks::Picture;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-fn scale(_: &str) -> Scale {
-    Scale {
-        unit: "%",
-        ..Scale::default()
+fn input(loaded: &Loaded) -> Input<'_> {
+    Input {
+        loaded,
+        drift: &[],
+        origin: Origin::Runs,
     }
 }
 
-const WORDS: Words = Words {
-    scale,
-    family: |_| None,
-};
+fn pages(loaded: &Loaded) -> BTreeMap<String, String> {
+    render(&input(loaded))
+}
 
 fn record(model: &str, allocator: &str, reconstruction: &str, sparsity: f64, top1: f64) -> Record {
     Record {
@@ -171,42 +173,114 @@ fn example() -> Loaded {
 }
 
 #[test]
-fn everything_is_on_the_page() {
-    let html = render(&example(), WORDS);
+fn everything_is_on_the_pages() {
+    let pages = pages(&example());
+    for (page, text) in [
+        (
+            "index.html",
+            "What should I use? <small>suite <code>default</code>",
+        ),
+        ("index.html", "How far can it be pruned?"),
+        ("tracks/allocation.html", "<h1>Allocators</h1>"),
+        ("tracks/reconstruction.html", "<h1>Reconstructions</h1>"),
+        (
+            "tracks/allocation.html",
+            "Not ranked here, for want of settings in common with the rest:",
+        ),
+        ("allocators/erk.html", "Where it stands"),
+        ("models/resnet20.html", "Quality against time"),
+        ("models/resnet20.html", "Sparsity by layer"),
+        ("methodology.html", "A Processor at 2.4 GHz"),
+        ("methodology.html", "frechet-embedded"),
+        ("cases.html", "set PTSBENCH_DATA"),
+        ("cases.html", "top1 sparse   90.10  88.00"),
+        ("cases.html", "NaN"),
+        ("compare.html", "block-sparse-weight+bias-adam"),
+    ] {
+        assert!(pages[page].contains(text), "{text} is missing from {page}");
+    }
+    let mut cases = pages.iter().filter(|(path, _)| path.starts_with("cases/"));
+    assert_eq!(cases.clone().count(), example().records.len());
     for text in [
-        "Suite <code>default</code>",
-        "<h3>Allocators</h3>",
-        "<h3>Reconstructions</h3>",
-        "Not ranked, for want of a setting in common with the rest: <code>random</code> (0 settings)",
         "bias correction skipped `fc`, which has no bias",
         "ptsbench run --suite default --force",
-        "A Processor at 2.4 GHz",
         "312 MiB",
-        "set PTSBENCH_DATA",
-        "top1 sparse   90.10  88.00",
-        "NaN",
     ] {
-        assert!(html.contains(text), "{text} is missing");
+        assert!(cases.all(|(_, page)| page.contains(text)), "{text}");
     }
-    if let Some(folder) = std::env::var_os("PTSBENCH_EXAMPLE_PAGE") {
-        write(&example(), folder.as_ref(), WORDS).unwrap();
+    keep("example", &example());
+}
+
+/// Writes pages for the tests in a browser, if they ask for any.
+fn keep(name: &str, loaded: &Loaded) {
+    if let Some(folder) = std::env::var_os("PTSBENCH_EXAMPLE_PAGES") {
+        write(&input(loaded), &Path::new(&folder).join(name)).unwrap();
     }
 }
 
+/// Returns what the attributes called `name` hold.
+fn attributes<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
+    let opening = format!(" {name}=\"");
+    let parts = html.split(&opening).skip(1);
+    parts.filter_map(|rest| rest.split('"').next()).collect()
+}
+
 #[test]
-fn the_page_needs_nothing_else_and_is_always_the_same() {
-    let html = render(&example(), WORDS);
-    for outside in [
-        "http:",
-        "https:",
-        "url(",
-        "@import",
-        "src=",
-        "<link rel=\"stylesheet\"",
-    ] {
-        assert!(!html.contains(outside), "{outside}");
+fn all_links_lead_somewhere() {
+    let mut loaded = example();
+    loaded.records.extend(generators(8));
+    let pages = pages(&loaded);
+    let beside = ["style.css", "script.js", "cases.csv", "cases.json"];
+    let mut links = 0;
+    for (path, html) in &pages {
+        let folder = Path::new(path).parent().unwrap();
+        let ids: BTreeSet<&str> = attributes(html, "id").into_iter().collect();
+        let sources = attributes(html, "src").into_iter();
+        for link in attributes(html, "href").into_iter().chain(sources) {
+            let link = link.replace("&#x2f;", "/");
+            if link == "data:," || link.starts_with("data:image/png") {
+                continue;
+            }
+            links += 1;
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            if file.is_empty() {
+                assert!(ids.contains(anchor), "{path}: {link}");
+                continue;
+            }
+            let target = match file.strip_prefix("../") {
+                Some(rest) => rest.to_owned(),
+                None => folder.join(file).to_str().unwrap().to_owned(),
+            };
+            let found = pages.get(&target);
+            assert!(
+                found.is_some() || beside.contains(&&*target),
+                "{path}: {link}"
+            );
+            let id = format!("id=\"{anchor}\"");
+            assert!(
+                anchor.is_empty() || found.unwrap().contains(&id),
+                "{path}: {link}"
+            );
+        }
     }
-    assert_eq!(html, render(&example(), WORDS));
+    assert!(links > 1_000, "{links}");
+}
+
+#[test]
+fn pages_need_nothing_from_outside_and_are_always_the_same() {
+    let once = pages(&example());
+    for (path, html) in &once {
+        let complete = !path.contains('/');
+        for outside in ["http:", "https:", "url(", "@import"] {
+            // The name of a vocabulary, which nobody fetches.
+            let html = html.replace("http://www.w3.org/2000/svg", "");
+            assert!(!html.contains(outside), "{path}: {outside}");
+        }
+        for shared in [" src=\"", "<link rel=\"stylesheet\""] {
+            assert_eq!(html.contains(shared), !complete, "{path}: {shared}");
+        }
+    }
+    assert!(once == pages(&example()));
 }
 
 /// Makes up what four techniques leave of a generator at four sparsities, in pictures of so many letters each.
@@ -243,42 +317,71 @@ fn generators(letters: usize) -> Vec<Record> {
 
 #[test]
 fn drawings_are_side_by_side_and_their_data_in_the_page_once() {
-    const SECTION: &str = "Drawings from the same noise";
+    const PAGE: &str = "drawings.html";
     let mut loaded = example();
-    assert!(!render(&loaded, WORDS).contains(SECTION));
+    assert!(!pages(&loaded).contains_key(PAGE));
     loaded.records.extend(generators(20_000));
-    let html = render(&loaded, WORDS);
-    assert_eq!(html.matches(SECTION).count(), 1);
+    let html = &pages(&loaded)[PAGE];
     assert_eq!(html.matches("data:image&#x2f;png").count(), 17);
-    let used = html.split("<use href=\"#").skip(1);
-    let used: Vec<&str> = used.filter_map(|rest| rest.split('"').next()).collect();
-    assert_eq!(used.len(), 32);
-    for id in used {
-        assert_eq!(html.matches(&format!("id=\"{id}\"")).count(), 1, "{id}");
-    }
     assert!(!html.contains(">missing<"));
     loaded.records.remove(loaded.records.len() - 2);
-    let html = render(&loaded, WORDS);
-    assert_eq!(html.matches(">missing<").count(), 1);
+    assert_eq!(pages(&loaded)[PAGE].matches(">missing<").count(), 1);
 }
 
 #[test]
-fn an_empty_store_has_a_page() {
-    let html = render(&Loaded::default(), WORDS);
-    assert!(html.contains("There is no result yet."));
-    assert!(!html.contains("<table"));
+fn an_empty_store_has_pages() {
+    let pages = pages(&Loaded::default());
+    let paths: Vec<&str> = pages.keys().map(String::as_str).collect();
+    assert_eq!(paths, ["index.html", "methodology.html"]);
+    assert!(pages["index.html"].contains("There is no result yet."));
+}
+
+#[test]
+fn seeds_are_taken_together() {
+    let mut loaded = example();
+    let seeded = loaded.records.iter().cloned().map(|mut record| {
+        record.environment.seed = 1;
+        let metrics = record.metrics.iter().map(|(name, metric)| {
+            let sparse = metric.sparse - 1.0;
+            let relative = Some(sparse / metric.dense);
+            (
+                name,
+                Metric {
+                    sparse,
+                    relative,
+                    ..*metric
+                },
+            )
+        });
+        record.metrics = metrics.collect();
+        record
+    });
+    let seeded: Vec<Record> = seeded.collect();
+    let alone = pages(&loaded);
+    loaded.records.extend(seeded);
+    let both = pages(&loaded);
+    assert_eq!(
+        alone.keys().collect::<Vec<_>>(),
+        both.keys().collect::<Vec<_>>()
+    );
+    let case = both
+        .iter()
+        .find(|(path, _)| path.starts_with("cases/erk") || path.contains("-erk-"));
+    assert!(case.unwrap().1.contains("<h3>By seed</h3>"));
+    assert!(both["tracks/allocation.html"].contains(" ± "));
+    assert!(!alone["tracks/allocation.html"].contains(" ± "));
 }
 
 #[test]
 fn names_cannot_inject() {
-    let hostile = "</script><script>alert(1)</script>\"'><img onerror=alert(1) {{ 7 * 7 }}";
+    let hostile =
+        "</script><script>harmed = 1</script>\"'><img src=x onerror=harmed=1>/../../{{ 7 * 7 }}";
     let mut loaded = example();
     loaded.records.extend(generators(8));
     let count = |html: &str, tag: &str| html.matches(tag).count();
-    let scripts = count(&render(&loaded, WORDS), "<script");
     for record in &mut loaded.records {
+        record.case += hostile;
         for field in [
-            &mut record.case,
             &mut record.suite,
             &mut record.task,
             &mut record.dataset,
@@ -305,36 +408,52 @@ fn names_cannot_inject() {
     }
     hostile.clone_into(&mut loaded.summaries[0].ignored[0].reason);
     hostile.clone_into(&mut loaded.summaries[0].failed[0].message);
-    let html = render(&loaded, WORDS);
-    assert_eq!(count(&html, "<script"), scripts);
-    assert_eq!(count(&html, "<img"), 0);
-    assert!(
-        html.contains("{{ 7 * 7 }}"),
-        "the text of a name is shown as it is"
-    );
-    for attribute in ["data-v=\"", "data-search=\"", "title=\"", "aria-label=\""] {
-        for rest in html.split(attribute).skip(1) {
-            let value = rest.split('"').next().unwrap_or_default();
-            assert!(!value.contains(['<', '>']), "{attribute}{value}");
+    let comparison = compare(&example().records, &loaded.records, |_| Scale::default());
+    let names = [hostile, hostile].map(str::to_owned);
+    keep("hostile", &loaded);
+    let mut dirty = pages(&loaded);
+    dirty.insert("~".to_owned(), difference(&comparison, &names));
+    for (path, html) in &dirty {
+        let scripts = if path == "compare.html" { 3 } else { 1 };
+        assert_eq!(count(html, "<script"), scripts, "{path}");
+        assert_eq!(count(html, "</script"), scripts, "{path}");
+    }
+    for (path, html) in &dirty {
+        assert_eq!(count(html, "<img"), 0, "{path}");
+        for name in ["data-v", "title", "aria-label", "href", "id"] {
+            for value in attributes(html, name) {
+                assert!(!value.contains(['<', '>']), "{path}: {name}={value}");
+            }
         }
     }
+    let shown = dirty["cases.html"].contains("{{ 7 * 7 }}");
+    assert!(shown, "the text of a name is shown as it is");
 }
 
 #[test]
-fn the_page_is_written_and_trouble_names_it() {
+fn the_pages_are_written_and_trouble_names_them() {
     let folder = tempfile::tempdir().unwrap();
-    let path = write(&example(), &folder.path().join("reports"), WORDS).unwrap();
-    assert!(path.ends_with("reports/index.html"));
-    assert_eq!(
-        std::fs::read_to_string(&path).unwrap(),
-        render(&example(), WORDS)
-    );
-    let cases = example().records.len();
-    let table = std::fs::read_to_string(path.with_file_name("cases.csv")).unwrap();
+    let out = folder.path().join("reports");
+    let mut loaded = example();
+    let first = write(&input(&loaded), &out).unwrap();
+    assert!(first.ends_with("reports/index.html"));
+    for (path, html) in pages(&loaded) {
+        assert_eq!(std::fs::read_to_string(out.join(&path)).unwrap(), html);
+    }
+    let cases = loaded.records.len();
+    let table = std::fs::read_to_string(out.join("cases.csv")).unwrap();
     assert_eq!(table.lines().count(), 1 + 2 * cases);
-    let array = std::fs::read(path.with_file_name("cases.json")).unwrap();
+    let array = std::fs::read(out.join("cases.json")).unwrap();
     let records: Vec<Record> = serde_json::from_slice(&array).unwrap();
     assert_eq!(records.len(), cases);
-    let error = write(&example(), &path, WORDS).unwrap_err();
+
+    // What a later leaderboard does not have is gone.
+    let count = || std::fs::read_dir(out.join("cases")).unwrap().count();
+    assert_eq!(count(), cases);
+    loaded.records.truncate(3);
+    write(&input(&loaded), &out).unwrap();
+    assert_eq!(count(), 3);
+
+    let error = write(&input(&loaded), &first).unwrap_err();
     assert!(error.to_string().contains("index.html"), "{error}");
 }

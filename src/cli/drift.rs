@@ -1,11 +1,11 @@
 //! `ptsbench drift`.
 
 use super::CliError;
-use super::output::{Format, emit, write};
-use crate::golden::{Deviation, GoldenErrorKind, drift};
-use crate::harness::{load, scale};
-use crate::record::Record;
-use clap::{Args, ValueEnum};
+use super::output::{Format, Shape, emit, write};
+use crate::golden::{self, Deviation};
+use crate::harness::load;
+use crate::record::Scale;
+use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -31,16 +31,6 @@ pub(super) struct Drift {
     format: Shape,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Shape {
-    /// For people
-    Text,
-    /// For a page or a job summary
-    Markdown,
-    /// For programs
-    Json,
-}
-
 #[derive(Debug, Serialize)]
 struct Document {
     within: usize,
@@ -59,12 +49,17 @@ struct Row {
     tightest: Option<Deviation>,
     /// What is wrong with the golden.
     problem: Option<String>,
+    #[serde(skip)]
+    missing: bool,
 }
 
 impl Drift {
     pub(super) fn execute(&self) -> Result<(), CliError> {
-        let rows = load(&self.results)?.records;
-        let rows = rows.iter().map(|record| self.row(record)).collect();
+        let records = load(&self.results)?.records;
+        let drift = records
+            .iter()
+            .map(|record| golden::Drift::of(record, &self.golden, Scale::of));
+        let rows = drift.map(|drift| Row::new(&drift)).collect();
         let document = Document::new(rows, self.top);
         match self.format {
             Shape::Text => emit(&document.text())?,
@@ -78,34 +73,20 @@ impl Drift {
             ))),
         }
     }
-
-    fn row(&self, record: &Record) -> Row {
-        let case = record.case.clone();
-        match drift(record, &self.golden, scale) {
-            Ok(all) => {
-                let tightest = all.into_iter().next();
-                let share = tightest.as_ref().map_or(0.0, Deviation::share);
-                Row {
-                    case,
-                    share: share.is_finite().then_some(share),
-                    tightest,
-                    problem: None,
-                }
-            }
-            Err(error) => Row {
-                case,
-                share: None,
-                tightest: None,
-                problem: Some(match error.kind {
-                    GoldenErrorKind::Missing { .. } => "no golden".to_owned(),
-                    other => other.to_string(),
-                }),
-            },
-        }
-    }
 }
 
 impl Row {
+    fn new(drift: &golden::Drift) -> Self {
+        let share = Some(drift.share()).filter(|share| share.is_finite());
+        Self {
+            case: drift.case.clone(),
+            share,
+            tightest: drift.tightest().cloned(),
+            missing: drift.is_missing(),
+            problem: drift.problem(),
+        }
+    }
+
     fn is_within(&self) -> bool {
         self.share.is_some_and(|share| share <= 1.0)
     }
@@ -142,7 +123,7 @@ impl Document {
         let all = rows.len();
         rows.retain(|row| {
             within += usize::from(row.is_within());
-            missing += usize::from(row.tightest.is_none());
+            missing += usize::from(row.missing);
             !row.is_within() || within <= top
         });
         Self {
@@ -205,6 +186,7 @@ mod tests {
             case: case.to_owned(),
             share: tightest.as_ref().map(Deviation::share),
             problem: tightest.is_none().then(|| "no golden".to_owned()),
+            missing: tightest.is_none(),
             tightest,
         }
     }

@@ -15,6 +15,17 @@ pub(super) enum Format {
     Json,
 }
 
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Shape {
+    /// For people
+    Text,
+    /// For a page or a job summary
+    Markdown,
+    /// For programs
+    Json,
+}
+
 /// Writes `value` as JSON, or as the text that `text` makes of it.
 pub(super) fn write<T: Serialize>(
     format: Format,

@@ -72,7 +72,7 @@ impl Run {
         }
         harness::listen()?;
         let report = harness::run(&suites, &device, &options, &Console::new())?;
-        let page = harness::publish(&options.folders.results(), &self.out)?;
+        let page = harness::publish(&options.folders.results(), "golden".as_ref(), &self.out)?;
         eprintln!(
             "{} computed, {} stored before, {} failed, {} ignored; see {}",
             report.computed,

@@ -14,9 +14,11 @@
 //! | `pruned <layer>` | 2 weights or 0.1 % of the layer, whichever is more |
 //! | `loss <index> <unit>` | 10 % |
 
+mod accepted;
 mod drift;
 
-pub use drift::drift;
+pub use accepted::accepted;
+pub use drift::Drift;
 
 use crate::record::{CaseIdError, Number, Ordered, Record, Scale, case_path};
 use insta::Comparator;

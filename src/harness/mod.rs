@@ -12,7 +12,7 @@ mod summaries;
 mod trial;
 
 pub use console::Console;
-pub use publish::{PublishError, load, publish};
+pub use publish::{PublishError, load, publish, publish_accepted};
 pub use run::{Options, Report, run};
 pub use signal::{interrupted, listen};
 pub use summaries::Summaries;
@@ -20,7 +20,6 @@ pub use trial::trials;
 
 use crate::case::{Case, CaseError};
 use crate::golden::{self, GoldenError};
-use crate::metrics::{Direction, METRICS};
 use crate::pipeline::{Allow, Engine};
 use crate::progress::Progress;
 use crate::record::{Record, Scale, Store, StoreError};
@@ -125,7 +124,7 @@ impl Harness {
         let done = catch_unwind(AssertUnwindSafe(compute))
             .unwrap_or_else(|_| Err(Failure::Panic(panics.first())))?;
         if let Some(root) = &self.golden {
-            golden::check(&done.record, root, scale)?;
+            golden::check(&done.record, root, Scale::of)?;
         }
         Ok(done)
     }
@@ -147,18 +146,6 @@ impl Harness {
             resumed: false,
         })
     }
-}
-
-/// Returns how values of a metric are judged.
-pub fn scale(metric: &str) -> Scale {
-    METRICS.find(metric).map_or_else(
-        |_| Scale::default(),
-        |metric| Scale {
-            unit: metric.unit,
-            higher_is_better: metric.direction == Direction::HigherIsBetter,
-            tolerance: metric.tolerance,
-        },
-    )
 }
 
 /// Returns an error with all its causes, joined by colons.

@@ -1,7 +1,7 @@
 //! All cases as files for other programs, beside the page.
 
-use super::Words;
-use crate::record::Record;
+use super::words::family;
+use crate::record::{Record, Scale};
 use serde::Serialize;
 use std::io;
 
@@ -29,7 +29,7 @@ struct Row<'a> {
 }
 
 /// Returns a table of all metrics of all cases, with a heading.
-pub(super) fn table(records: &[Record], words: Words) -> io::Result<Vec<u8>> {
+pub(super) fn table(records: &[Record]) -> io::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for record in records {
         for (metric, value) in record.metrics.iter() {
@@ -39,14 +39,14 @@ pub(super) fn table(records: &[Record], words: Words) -> io::Result<Vec<u8>> {
                 task: &record.task,
                 dataset: &record.dataset,
                 model: &record.model,
-                family: (words.family)(&record.model).unwrap_or(&record.model),
+                family: family(&record.model).unwrap_or(&record.model),
                 allocator: &record.allocator,
                 reconstruction: &record.reconstruction,
                 sparsity: record.sparsity.target,
                 achieved: record.sparsity.achieved,
                 seed: record.environment.seed,
                 metric,
-                unit: (words.scale)(metric).unit,
+                unit: Scale::of(metric).unit,
                 dense: value.dense,
                 sparse: value.sparse,
                 relative: value.relative,
@@ -70,23 +70,13 @@ pub(super) fn array(records: &[Record]) -> serde_json::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Scale;
     use crate::record::tests::record;
-
-    const WORDS: Words = Words {
-        scale: |_| Scale {
-            unit: "%",
-            higher_is_better: true,
-            tolerance: 0.5,
-        },
-        family: |_| Some("resnet-cifar"),
-    };
 
     #[test]
     fn every_metric_has_a_row_and_names_are_quoted() {
         let odd = record("resnet20", "erk(power=0.5)", "a,b \"c\"\nd", 0.8, f64::NAN);
         let records = [record("resnet20", "erk", "none", 0.8, 60.0), odd];
-        let text = table(&records, WORDS).unwrap();
+        let text = table(&records).unwrap();
         let mut reader = csv::Reader::from_reader(&*text);
         let columns = reader.headers().unwrap().clone();
         let at = |name: &str| columns.iter().position(|column| column == name).unwrap();

@@ -1,7 +1,7 @@
 //! Drawings of generators side by side: what is left of each after every technique, at every sparsity.
 
 use super::exhibit::drawn;
-use super::format::{better, number};
+use super::format::{better, number, rate};
 use super::gallery::{Gallery, Shown};
 use crate::record::{Metric, Record, Scale};
 use crate::tasks::Picture;
@@ -40,8 +40,8 @@ struct Row<'a> {
 
 #[derive(Debug, Serialize)]
 struct Cell<'a> {
-    /// The case that it is of, by its place in the table; the dense drawings are of many.
-    case: Option<usize>,
+    /// The page of the case that it is of; the dense drawings are of many.
+    case: Option<&'a str>,
     picture: Shown<'a>,
     /// What is to be seen, in words.
     words: String,
@@ -55,22 +55,22 @@ type Key<'a> = [&'a str; 4];
 /// A case with drawings.
 #[derive(Debug)]
 struct Drawn<'a> {
-    case: usize,
+    page: &'a str,
     record: &'a Record,
     name: &'a str,
     dense: &'a Picture,
     sparse: &'a Picture,
 }
 
-/// Returns all generators that the records show drawings of; a record's place in them is its place in the table of cases.
+/// Returns all generators that the records show drawings of; each record comes with the page of its case.
 pub(super) fn generators<'a>(
-    records: &'a [Record],
+    cases: impl IntoIterator<Item = (&'a str, &'a Record)>,
     scale: &impl Fn(&str) -> Scale,
     gallery: &mut Gallery<'a>,
 ) -> Vec<Generator<'a>> {
     let mut found: BTreeMap<Key, Vec<Drawn>> = BTreeMap::new();
-    for (case, record) in records.iter().enumerate() {
-        if let Some(drawn) = Drawn::of(case, record) {
+    for (page, record) in cases {
+        if let Some(drawn) = Drawn::of(page, record) {
             let Record { suite, task, .. } = record;
             let key: Key = [suite, task, &record.dataset, &record.model];
             found.entry(key).or_default().push(drawn);
@@ -107,7 +107,7 @@ impl<'a> Generator<'a> {
             groups: groups.into_iter().map(group).collect(),
             sparsities: sparsities
                 .into_iter()
-                .map(|bits| percent(f64::from_bits(bits)))
+                .map(|bits| format!("{}\u{a0}%", rate(f64::from_bits(bits))))
                 .collect(),
         }
     }
@@ -146,11 +146,11 @@ impl<'a> Group<'a> {
 }
 
 impl<'a> Drawn<'a> {
-    fn of(case: usize, record: &'a Record) -> Option<Self> {
+    fn of(page: &'a str, record: &'a Record) -> Option<Self> {
         record.exhibits.iter().find_map(|exhibit| {
             let [dense, sparse] = drawn(exhibit)?;
             Some(Self {
-                case,
+                page,
                 record,
                 name: &exhibit.name,
                 dense,
@@ -188,14 +188,14 @@ impl<'a> Drawn<'a> {
         let (metric, value) = self.measured(|metric| metric.sparse, scale);
         let record = self.record;
         Cell {
-            case: Some(self.case),
+            case: Some(self.page),
             picture: gallery.show(self.sparse),
             words: format!(
-                "{}, {} / {} at {} sparsity",
+                "{}, {} / {} at {}\u{a0}% sparsity",
                 self.name,
                 record.allocator,
                 record.reconstruction,
-                percent(record.sparsity.target)
+                rate(record.sparsity.target)
             ),
             metric,
             value,
@@ -228,11 +228,6 @@ fn legend(all: &[Drawn], scale: &impl Fn(&str) -> Scale) -> String {
         .map(|name| format!("; {name}: {}", better(scale(name))));
     let names: Vec<&str> = names.into_iter().collect();
     format!("{}{}", names.join(", "), metrics.collect::<String>())
-}
-
-/// Formats a sparsity with as many decimals as it needs, two at most.
-fn percent(share: f64) -> String {
-    format!("{}\u{a0}%", (share * 1e4).round() / 1e2)
 }
 
 #[cfg(test)]
@@ -271,12 +266,14 @@ mod tests {
             higher_is_better: false,
             tolerance: 0.0,
         };
-        generators(records, &scale, &mut Gallery::default())
+        let pages = ["0", "1", "2", "3", "4", "5"];
+        let cases = pages.into_iter().zip(records);
+        generators(cases, &scale, &mut Gallery::default())
     }
 
     /// The cases in the cells of each row.
     fn cases(group: &Group) -> Vec<Vec<Vec<usize>>> {
-        let case = |cell: &Cell| cell.case.unwrap();
+        let case = |cell: &Cell| cell.case.unwrap().parse().unwrap();
         let cell = |cases: &Vec<Cell>| cases.iter().map(case).collect();
         let row = |row: &Row| row.cells.iter().map(cell).collect();
         group.rows.iter().map(row).collect()

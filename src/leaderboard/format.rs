@@ -18,6 +18,9 @@ impl Figure {
     }
 }
 
+/// What stands for a value that is not there.
+pub(super) const ABSENT: &str = "–";
+
 /// Formats a number with three or four significant digits.
 pub(super) fn number(value: f64) -> String {
     match value.abs() {
@@ -40,6 +43,30 @@ pub(super) fn percent(share: f64, decimals: usize) -> String {
     }
 }
 
+/// Formats a share as a percentage with its deviation, where that is known.
+pub(super) fn spread(share: f64, deviation: Option<f64>) -> String {
+    let share = percent(share, 2);
+    match deviation {
+        Some(deviation) => format!("{share} ± {}", percent(deviation, 2)),
+        None => share,
+    }
+}
+
+/// Formats a sparsity as a percentage without its sign, with as many decimals as it needs, two at most.
+pub(super) fn rate(share: f64) -> String {
+    ((share * 1e4).round() / 1e2).to_string()
+}
+
+/// Formats a round number at a grid line.
+pub(super) fn round(value: f64) -> String {
+    if value != 0.0 && !(1e-3..1e5).contains(&value.abs()) {
+        return format!("{value:.0e}");
+    }
+    let text = format!("{value:.4}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0" } else { text }.to_owned()
+}
+
 /// Says which way a metric is better.
 pub(super) fn better(scale: Scale) -> &'static str {
     if scale.higher_is_better {
@@ -53,7 +80,7 @@ pub(super) fn better(scale: Scale) -> &'static str {
 pub(super) fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match whole {
-        _ if !seconds.is_finite() => number(seconds),
+        _ if !seconds.is_finite() => ABSENT.to_owned(),
         0..60 => format!("{seconds:.1} s"),
         60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
         _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
@@ -98,6 +125,22 @@ mod tests {
     }
 
     #[test]
+    fn round_numbers_have_no_idle_zeros() {
+        for (value, text) in [
+            (0.1, "0.1"),
+            (50.0, "50"),
+            (0.0, "0"),
+            (-0.25, "-0.25"),
+            (1e-4, "1e-4"),
+            (2e6, "2e6"),
+        ] {
+            assert_eq!(round(value), text);
+        }
+        assert_eq!(rate(0.8), "80");
+        assert_eq!(rate(0.975), "97.5");
+    }
+
+    #[test]
     fn times_and_sizes_have_fitting_units() {
         for (seconds, text) in [
             (0.04, "0.0 s"),
@@ -105,7 +148,7 @@ mod tests {
             (59.6, "1 min 00 s"),
             (125.0, "2 min 05 s"),
             (3_725.0, "1 h 02 min"),
-            (f64::NAN, "NaN"),
+            (f64::NAN, "–"),
         ] {
             assert_eq!(duration(seconds), text);
         }

@@ -2,10 +2,12 @@
 //!
 //! The overall figure is the one of arXiv 2412.07268: with `E_g` the mean relative performance over the cases of group
 //! g = (task, data set), `OM = sqrt(mean over g of E_g^2)`. Like is compared with like: only settings at which every ranked competitor has
-//! a result count, for each of them. Where several cases of a competitor share a setting, such as those of a family's models, it has a
+//! a result count, for each of them. Those few that were tried in few settings would leave little in common, so that there are two rankings
+//! where it matters: of all, and of those that have the most in common ([`Breadth`]). Where several cases of a competitor share a setting, such as those of a family's models, it has a
 //! result there if it has all of them.
 
-use super::track::{Entry, Member, Setting, Track};
+use super::entry::{Entry, deviation, mean};
+use super::track::{Member, Setting, Track};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The competitors of a track, best first.
@@ -14,7 +16,7 @@ pub(super) struct Ranking<'a> {
     /// The settings at which every ranked competitor has a result.
     pub(super) common: BTreeSet<Setting<'a>>,
     /// All settings at which any competitor has one.
-    pub(super) all: usize,
+    pub(super) all: BTreeSet<Setting<'a>>,
     pub(super) standings: Vec<Standing<'a>>,
     /// Competitors left out for having no setting in common with the rest, with the number of settings at which they have a result.
     pub(super) unranked: Vec<(&'a str, usize)>,
@@ -26,14 +28,16 @@ pub(super) struct Standing<'a> {
     /// 1 for the best; those with the same overall figure share a rank.
     pub(super) rank: usize,
     pub(super) competitor: &'a str,
-    /// OM over the common settings.
+    /// OM over the common settings, each case averaged over its seeds.
     pub(super) overall: f64,
+    /// The deviation of OM over the seeds, where all cases at the common settings have the same ones.
+    pub(super) deviation: Option<f64>,
     /// `E_g` of each (task, data set).
     pub(super) groups: BTreeMap<Group<'a>, Mean>,
     /// The relative performance of each case at the common settings.
     pub(super) values: Vec<f64>,
-    /// The number of all settings at which this competitor has a result.
-    pub(super) covered: usize,
+    /// All settings at which this competitor has a result.
+    pub(super) covered: BTreeSet<Setting<'a>>,
     /// How performance depends on size, in the track of sizes.
     pub(super) sizes: Option<Sizes>,
 }
@@ -62,14 +66,61 @@ pub(super) struct Sizes {
 /// What a competitor has at each setting.
 type Results<'a> = BTreeMap<Setting<'a>, BTreeMap<Member<'a>, f64>>;
 
+/// Which competitors are ranked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Breadth {
+    /// All that share a setting.
+    Everyone,
+    /// Those that together have the most results at settings in common: the number of competitors times that of settings is the largest.
+    Widest,
+}
+
 /// Ranks the competitors of a track; `None` if there are not two that share a setting.
-pub(super) fn rank<'a>(track: Track, entries: &[Entry<'a>]) -> Option<Ranking<'a>> {
+pub(super) fn rank<'a>(
+    track: Track,
+    breadth: Breadth,
+    entries: &[&Entry<'a>],
+) -> Option<Ranking<'a>> {
+    let mut ranking = rank_by(track, breadth, entries, Entry::relative)?;
+    let seeds: BTreeSet<u64> = entries
+        .iter()
+        .flat_map(|entry| entry.seeds.iter().map(|record| record.environment.seed))
+        .collect();
+    if seeds.len() < 2 {
+        return Some(ranking);
+    }
+    let of_seeds = seeds
+        .into_iter()
+        .map(|seed| rank_by(track, breadth, entries, |entry| entry.relative_of(seed)))
+        .map(|other| other.filter(|other| other.common == ranking.common));
+    let Some(of_seeds) = of_seeds.collect::<Option<Vec<Ranking>>>() else {
+        return Some(ranking);
+    };
+    for standing in &mut ranking.standings {
+        let same = |other: &Ranking| {
+            let mut standings = other.standings.iter();
+            let found = standings.find(|row| row.competitor == standing.competitor)?;
+            Some(found.overall)
+        };
+        let overall: Option<Vec<f64>> = of_seeds.iter().map(same).collect();
+        standing.deviation = overall.and_then(|values| deviation(&values));
+    }
+    Some(ranking)
+}
+
+/// Ranks the competitors of a track by what `value` says of their cases.
+fn rank_by<'a>(
+    track: Track,
+    breadth: Breadth,
+    entries: &[&Entry<'a>],
+    value: impl Fn(&Entry<'a>) -> Option<f64>,
+) -> Option<Ranking<'a>> {
     let mut competitors: BTreeMap<&str, Results> = BTreeMap::new();
     for entry in entries {
-        let results = competitors.entry(track.competitor(*entry)).or_default();
-        if let Some(rho) = entry.record.relative() {
-            let setting = results.entry(track.setting(*entry)).or_default();
-            setting.insert(track.member(*entry), rho);
+        let results = competitors.entry(track.competitor(entry)).or_default();
+        if let Some(rho) = value(entry) {
+            let setting = results.entry(track.setting(entry)).or_default();
+            setting.insert(track.member(entry), rho);
         }
     }
     let weights = sizes(entries);
@@ -85,12 +136,11 @@ pub(super) fn rank<'a>(track: Track, entries: &[Entry<'a>]) -> Option<Ranking<'a
         .values()
         .flat_map(|results| results.keys().copied())
         .collect();
-    let unranked = set_apart(&mut competitors);
-    let common: BTreeSet<Setting> = all
-        .iter()
-        .filter(|setting| competitors.values().all(|r| r.contains_key(setting)))
-        .copied()
-        .collect();
+    let mut unranked = set_apart(&mut competitors);
+    if breadth == Breadth::Widest {
+        unranked.extend(narrow(&mut competitors, track.least()));
+    }
+    let common = common(competitors.values());
     if competitors.len() < track.least() || common.is_empty() {
         return None;
     }
@@ -101,7 +151,7 @@ pub(super) fn rank<'a>(track: Track, entries: &[Entry<'a>]) -> Option<Ranking<'a
     });
     Some(Ranking {
         standings: order(standings.collect()),
-        all: all.len(),
+        all,
         common,
         unranked,
     })
@@ -115,8 +165,8 @@ impl Track {
 }
 
 /// Returns the number of prunable weights of each model.
-fn sizes<'a>(entries: &[Entry<'a>]) -> BTreeMap<&'a str, usize> {
-    let size = |entry: &Entry<'a>| {
+fn sizes<'a>(entries: &[&Entry<'a>]) -> BTreeMap<&'a str, usize> {
+    let size = |entry: &&Entry<'a>| {
         let layers = entry.record.layers.iter();
         (&*entry.record.model, layers.map(|layer| layer.numel).sum())
     };
@@ -159,6 +209,80 @@ fn set_apart<'a>(competitors: &mut BTreeMap<&'a str, Results>) -> Vec<(&'a str, 
     apart
 }
 
+/// Removes the competitors without which the rest has the most results at settings in common, as far as leaving out one after the other
+/// finds them; at least `least` stay.
+fn narrow<'a>(competitors: &mut BTreeMap<&'a str, Results>, least: usize) -> Vec<(&'a str, usize)> {
+    let names: Vec<&str> = competitors.keys().copied().collect();
+    let mut places: BTreeMap<&Setting, usize> = BTreeMap::new();
+    for setting in competitors.values().flat_map(BTreeMap::keys) {
+        let next = places.len();
+        places.entry(setting).or_insert(next);
+    }
+    let mut has = vec![vec![false; places.len()]; names.len()];
+    for (has, results) in has.iter_mut().zip(competitors.values()) {
+        for setting in results.keys() {
+            has[places[setting]] = true;
+        }
+    }
+    let kept = widest(&has, least);
+    let mut apart = Vec::new();
+    for (name, _) in names.iter().zip(kept).filter(|(_, kept)| !kept) {
+        let results = competitors.remove(name);
+        apart.push((*name, results.map_or(0, |results| results.len())));
+    }
+    apart
+}
+
+/// Returns which rows of a table stay so that the rows that stay, times the columns that all of them have, are the most, as far as taking away
+/// one row after the other finds it: the one without which the most columns are common to the rest, of equals one with few columns.
+fn widest(has: &[Vec<bool>], least: usize) -> Vec<bool> {
+    let columns = has.first().map_or(0, Vec::len);
+    let covered: Vec<usize> = has.iter().map(|row| count(row.iter())).collect();
+    let mut counts: Vec<usize> = (0..columns)
+        .map(|column| count(has.iter().map(|row| &row[column])))
+        .collect();
+    let mut left = vec![true; has.len()];
+    let mut rows = has.len();
+    let shared = |counts: &[usize], rows| counts.iter().filter(|n| **n == rows).count();
+    let mut best = (rows * shared(&counts, rows), left.clone());
+    while rows > least {
+        let gain = |row: usize| {
+            let alone = counts.iter().zip(&has[row]);
+            alone.filter(|(n, has)| **n == rows - 1 && !**has).count()
+        };
+        let candidates = (0..has.len()).filter(|row| left[*row]);
+        let Some(worst) = candidates.max_by_key(|row| (gain(*row), usize::MAX - covered[*row]))
+        else {
+            break;
+        };
+        left[worst] = false;
+        rows -= 1;
+        for (count, has) in counts.iter_mut().zip(&has[worst]) {
+            *count -= usize::from(*has);
+        }
+        let area = rows * shared(&counts, rows);
+        if area > best.0 {
+            best = (area, left.clone());
+        }
+    }
+    best.1
+}
+
+fn count<'b>(flags: impl Iterator<Item = &'b bool>) -> usize {
+    flags.filter(|flag| **flag).count()
+}
+
+/// Returns the settings at which all have a result.
+fn common<'r, 'a: 'r>(all: impl Iterator<Item = &'r Results<'a>>) -> BTreeSet<Setting<'a>> {
+    let mut all: Vec<&Results> = all.collect();
+    all.sort_by_key(|results| results.len());
+    let Some((fewest, rest)) = all.split_first() else {
+        return BTreeSet::new();
+    };
+    let shared = |setting: &&Setting| rest.iter().all(|r| r.contains_key(*setting));
+    fewest.keys().filter(shared).copied().collect()
+}
+
 fn order(mut standings: Vec<Standing>) -> Vec<Standing> {
     standings.sort_by(|a, b| b.overall.total_cmp(&a.overall));
     for index in 1..standings.len() {
@@ -197,9 +321,10 @@ impl<'a> Standing<'a> {
             rank: 1,
             competitor,
             overall: mean(&squares).sqrt(),
+            deviation: None,
             groups,
             values: cases().map(|(_, (_, rho))| *rho).collect(),
-            covered: results.len(),
+            covered: results.keys().copied().collect(),
             sizes: None,
         }
     }
@@ -243,12 +368,9 @@ fn held(name: &str) -> Option<&str> {
     (!name.is_empty()).then_some(name)
 }
 
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::entry::testing::entries;
     use super::*;
     use crate::record::Record;
     use crate::record::tests::record;
@@ -260,18 +382,19 @@ mod tests {
     }
 
     fn rank_all(track: Track, records: &[Record]) -> Option<Ranking<'_>> {
-        let entries = records.iter().enumerate().map(|(number, record)| Entry {
-            number,
-            record,
-            family: record.model.split('-').next().unwrap(),
-        });
-        rank(track, &entries.collect::<Vec<_>>())
+        let entries = entries(records);
+        rank(
+            track,
+            Breadth::Everyone,
+            &entries.iter().collect::<Vec<_>>(),
+        )
     }
 
     /// A record on a data set, of a model with so many prunable weights.
     fn sized(task: &str, dataset: &str, model: &str, weights: usize, top1: f64) -> Record {
         let mut record = record(model, "erk", "none", 0.8, top1);
         (record.task, record.dataset) = (task.to_owned(), dataset.to_owned());
+        record.case = format!("default::{task}/{dataset}/{model}/erk/none@0.80");
         record.layers.truncate(1);
         record.layers[0].numel = weights;
         record
@@ -288,8 +411,12 @@ mod tests {
         ];
         let ranking = rank_all(Track::Allocation, &records).unwrap();
         assert_eq!(ranks(&ranking), [(1, "erk", 0.75), (2, "uniform", 0.5)]);
-        assert_eq!((ranking.common.len(), ranking.all), (1, 3));
-        let covered: Vec<usize> = ranking.standings.iter().map(|row| row.covered).collect();
+        assert_eq!((ranking.common.len(), ranking.all.len()), (1, 3));
+        let covered: Vec<usize> = ranking
+            .standings
+            .iter()
+            .map(|row| row.covered.len())
+            .collect();
         assert_eq!(covered, [3, 1]);
 
         let ranking = rank_all(Track::Reconstruction, &records).unwrap();
@@ -301,6 +428,8 @@ mod tests {
         let on = |dataset: &str, model, allocator, top1| {
             let mut record = record(model, allocator, "none", 0.8, top1);
             record.dataset = dataset.to_owned();
+            record.case =
+                format!("default::classification/{dataset}/{model}/{allocator}/none@0.80");
             record
         };
         // E over cifar10 = (0.5 + 0.7) / 2 = 0.6, over fashion-mnist = 0.8: sqrt((0.36 + 0.64) / 2) = sqrt(0.5).
@@ -354,6 +483,28 @@ mod tests {
     }
 
     #[test]
+    fn the_widest_ranking_leaves_out_who_was_tried_in_few_settings() {
+        let mut records = vec![record("vit", "learned", "none", 0.8, 72.0)];
+        for sparsity in [0.5, 0.6, 0.7, 0.8] {
+            for allocator in ["er", "erk", "lamp"] {
+                records.push(record("vit", allocator, "none", sparsity, 60.0));
+            }
+        }
+        let entries = entries(&records);
+        let all: Vec<&Entry> = entries.iter().collect();
+        let size = |breadth| {
+            let ranking = rank(Track::Allocation, breadth, &all).unwrap();
+            (
+                ranking.standings.len(),
+                ranking.common.len(),
+                ranking.unranked,
+            )
+        };
+        assert_eq!(size(Breadth::Everyone), (4, 1, vec![]));
+        assert_eq!(size(Breadth::Widest), (3, 4, vec![("learned", 1)]));
+    }
+
+    #[test]
     fn one_competitor_makes_no_ranking() {
         let records = [record("resnet20", "erk", "none", 0.8, 60.0)];
         assert!(rank_all(Track::Allocation, &records).is_none());
@@ -386,12 +537,39 @@ mod tests {
         for model in ["resnet-20", "vgg-16"] {
             let mut record = of("cifar10", model, 79.0);
             record.sparsity.target = 0.5;
+            record.case = record.case.replace("@0.80", "@0.50");
             records.push(record);
         }
         let ranking = rank_all(Track::Architecture, &records).unwrap();
-        assert_eq!((ranking.common.len(), ranking.all), (2, 3));
-        let covered: Vec<usize> = ranking.standings.iter().map(|row| row.covered).collect();
+        assert_eq!((ranking.common.len(), ranking.all.len()), (2, 3));
+        let covered: Vec<usize> = ranking
+            .standings
+            .iter()
+            .map(|row| row.covered.len())
+            .collect();
         assert_eq!(covered, [2, 3]);
+    }
+
+    #[test]
+    fn the_spread_is_that_of_whole_rankings_of_single_seeds() {
+        let mut records = Vec::new();
+        for (seed, erk, uniform) in [(0, 56.0, 40.0), (1, 64.0, 40.0)] {
+            for (allocator, top1) in [("erk", erk), ("uniform", uniform)] {
+                let mut record = record("vit", allocator, "none", 0.8, top1);
+                record.environment.seed = seed;
+                records.push(record);
+            }
+        }
+        let ranking = rank_all(Track::Allocation, &records).unwrap();
+        let [erk, uniform] = [0, 1].map(|i| &ranking.standings[i]);
+        assert!((erk.overall - 0.75).abs() < 1e-12);
+        // Of 0.7 and 0.8.
+        assert!((erk.deviation.unwrap() - 0.05 * 2f64.sqrt()).abs() < 1e-12);
+        assert_eq!(uniform.deviation, Some(0.0));
+        // One case of one seed alone: nobody's spread can be told.
+        records.pop();
+        let ranking = rank_all(Track::Allocation, &records).unwrap();
+        assert!(ranking.standings.iter().all(|row| row.deviation.is_none()));
     }
 
     #[test]

@@ -1,41 +1,53 @@
 //! Rankings as the page shows them.
 
-use super::chart::{Axis, Lines, Point, Series, Strip, Tick, symbol};
-use super::format::{count, percent};
-use super::ranking::{Group, Ranking, Sizes, Standing, rank};
-use super::track::{Entry, Setting, Track};
-use crate::record::Record;
+use super::address::Address;
+use super::chart::{Axis, Plot, Point, Series, Strip, Tick, symbol};
+use super::entry::Entry;
+use super::format::{count, percent, rate, spread};
+use super::ranking::{Breadth, Group, Ranking, Sizes, Standing, rank};
+use super::track::{Setting, Track};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The ranking of a track.
 #[derive(Debug, Serialize)]
 pub(super) struct RankingView<'a> {
+    pub(super) suite: &'a str,
     track: &'static str,
     /// What is ranked.
     kind: &'static str,
     scope: String,
     groups: Vec<String>,
     axis: Vec<Tick>,
-    rows: Vec<RankRow<'a>>,
+    pub(super) rows: Vec<RankRow<'a>>,
     unranked: Vec<(&'a str, String)>,
+    /// Whether ranked competitors have no result at some settings.
+    gaps: bool,
     all: usize,
     /// Whether the rows tell of sizes.
     sizes: bool,
     /// Whether some competitors have no colour of their own.
     grey: bool,
-    charts: Vec<Lines>,
+    charts: Vec<Plot>,
 }
 
 #[derive(Debug, Serialize)]
-struct RankRow<'a> {
-    rank: usize,
-    competitor: &'a str,
-    overall: String,
+pub(super) struct RankRow<'a> {
+    pub(super) rank: usize,
+    pub(super) competitor: &'a str,
+    /// The page of the competitor, if it has one.
+    pub(super) page: Option<String>,
+    pub(super) overall: String,
+    #[serde(skip)]
+    pub(super) value: f64,
+    #[serde(skip)]
+    pub(super) deviation: Option<f64>,
     groups: Vec<GroupCell>,
     strip: Strip,
-    cases: usize,
+    pub(super) cases: usize,
     covered: usize,
+    /// The settings at which others have a result.
+    missing: Vec<String>,
     sizes: Option<SizesView>,
     class: String,
     symbol: String,
@@ -55,18 +67,32 @@ struct SizesView {
 }
 
 impl<'a> RankingView<'a> {
-    /// Ranks `entries`, if there is anything to compare.
-    pub(super) fn new(track: Track, entries: &[Entry<'a>]) -> Option<Self> {
-        let ranking = rank(track, entries)?;
+    /// Ranks the `entries` of a suite: those competitors that have the most in common, and after that all, where these are more.
+    pub(super) fn all(suite: &'a str, track: Track, entries: &[&Entry<'a>]) -> Vec<Self> {
+        let both = [Breadth::Widest, Breadth::Everyone].map(|b| rank(track, b, entries));
+        let mut rankings: Vec<Ranking> = both.into_iter().flatten().collect();
+        rankings.dedup_by_key(|ranking| ranking.standings.len());
+        let rankings = rankings.iter();
+        rankings
+            .map(|ranking| Self::new(suite, track, ranking, entries))
+            .collect()
+    }
+
+    fn new(suite: &'a str, track: Track, ranking: &Ranking<'a>, entries: &[&Entry<'a>]) -> Self {
         let standings = &ranking.standings;
         let axis = Axis::around(standings.iter().flat_map(|row| row.values.iter().copied()));
-        let groups = groups(&ranking);
-        let row = |(index, standing)| RankRow::new(index, standing, &groups, axis);
+        let groups = groups(ranking);
+        let row = |(index, standing): (usize, &Standing<'a>)| RankRow {
+            page: track.page(standing.competitor),
+            missing: missing(ranking, standing),
+            ..RankRow::new(index, standing, &groups, axis)
+        };
         let name = |(task, dataset): &Group| format!("{task} / {dataset}");
-        Some(Self {
+        Self {
+            suite,
             track: track.title(),
             kind: track.kind(),
-            scope: scope(&ranking),
+            scope: scope(ranking),
             groups: groups.iter().map(name).collect(),
             axis: axis.ticks(Strip::RANGE),
             rows: standings.iter().enumerate().map(row).collect(),
@@ -75,11 +101,12 @@ impl<'a> RankingView<'a> {
                 .iter()
                 .map(|&(competitor, settings)| (competitor, count(settings, "setting")))
                 .collect(),
-            all: ranking.all,
+            gaps: ranking.common.len() < ranking.all.len(),
+            all: ranking.all.len(),
             sizes: track == Track::Size,
             grey: standings.len() > Series::COLOURS,
-            charts: charts(track, &ranking, entries),
-        })
+            charts: charts(track, ranking, entries),
+        }
     }
 }
 
@@ -95,16 +122,34 @@ fn scope(ranking: &Ranking) -> String {
         list("allocator", |s| s.allocator.to_owned()),
         list("reconstruction", |s| s.reconstruction.to_owned()),
         list("model", |s| s.model.to_owned()),
-        list("sparsity in %", |s| percent(f64::from(s.sparsity) / 1e6, 0)),
+        list("sparsity in %", |s| rate(f64::from(s.sparsity) / 1e6)),
     ];
     let held: Vec<String> = held.into_iter().flatten().collect();
     format!(
         "Compared over the {} of {} that all {} have in common: {}.",
         ranking.common.len(),
-        count(ranking.all, "setting"),
+        count(ranking.all.len(), "setting"),
         ranking.standings.len(),
         held.join("; "),
     )
+}
+
+/// Returns the settings at which others have a result and this competitor has none.
+fn missing(ranking: &Ranking, standing: &Standing) -> Vec<String> {
+    let missing = ranking.all.difference(&standing.covered);
+    missing.map(Setting::to_string).collect()
+}
+
+impl Track {
+    /// Returns the page of a competitor, if it has one.
+    fn page(self, competitor: &str) -> Option<String> {
+        let address = match self {
+            Self::Allocation => Address::Allocator(competitor),
+            Self::Reconstruction => Address::Reconstruction(competitor),
+            Self::Architecture | Self::Size | Self::Application => return None,
+        };
+        Some(address.path())
+    }
 }
 
 /// Returns the groups that have a column, none where one group says no more than the overall figure.
@@ -133,11 +178,15 @@ impl<'a> RankRow<'a> {
         Self {
             rank: standing.rank,
             competitor: standing.competitor,
-            overall: percent(standing.overall, 2),
+            page: None,
+            overall: spread(standing.overall, standing.deviation),
+            value: standing.overall,
+            deviation: standing.deviation,
             groups: groups.iter().map(cell).collect(),
             strip: Strip::new(axis, &standing.values, standing.overall),
             cases: standing.values.len(),
-            covered: standing.covered,
+            covered: standing.covered.len(),
+            missing: Vec::new(),
             sizes: standing.sizes.map(SizesView::from),
             class: Series::class(index),
             symbol: symbol(index, [6.0, 6.0]),
@@ -159,12 +208,12 @@ impl From<Sizes> for SizesView {
 /// Makes charts of the cases that the ranking rests on, one of each data set, and model or pair of techniques that does not compete; every
 /// point is one case, none an average. There is none where a competitor has several cases at a sparsity, which no line would join, and none of
 /// a single sparsity.
-fn charts(track: Track, ranking: &Ranking, entries: &[Entry]) -> Vec<Lines> {
+fn charts(track: Track, ranking: &Ranking, entries: &[&Entry]) -> Vec<Plot> {
     let held: BTreeSet<[&str; 2]> = ranking.common.iter().map(techniques).collect();
-    let mut plots: BTreeMap<[&str; 4], Vec<Entry>> = BTreeMap::new();
+    let mut plots: BTreeMap<[&str; 4], Vec<&Entry>> = BTreeMap::new();
     for entry in entries {
-        let setting = track.setting(*entry);
-        if held.contains(&techniques(&setting)) && entry.record.relative().is_some() {
+        let setting = track.setting(entry);
+        if held.contains(&techniques(&setting)) && entry.relative().is_some() {
             let [allocator, reconstruction] = techniques(&setting);
             let plot = [setting.dataset, setting.model, allocator, reconstruction];
             plots.entry(plot).or_default().push(*entry);
@@ -172,29 +221,27 @@ fn charts(track: Track, ranking: &Ranking, entries: &[Entry]) -> Vec<Lines> {
     }
     let ranked: BTreeSet<&str> = ranking.standings.iter().map(|row| row.competitor).collect();
     plots.retain(|_, entries| {
-        entries.retain(|entry| ranked.contains(track.competitor(*entry)));
+        entries.retain(|entry| ranked.contains(track.competitor(entry)));
         let places = entries.iter().map(|entry| {
-            let sparsity = track.setting(*entry).sparsity;
-            (sparsity, track.competitor(*entry))
+            let sparsity = track.setting(entry).sparsity;
+            (sparsity, track.competitor(entry))
         });
         let seen: BTreeSet<(u32, &str)> = places.collect();
         let distinct = seen.len() == entries.len();
         let sparsities: BTreeSet<u32> = seen.into_iter().map(|(sparsity, _)| sparsity).collect();
         distinct && sparsities.len() > 1
     });
-    let shown = || plots.values().flatten().map(|entry| entry.record);
-    let y = Axis::around(shown().filter_map(Record::relative));
-    // Positive numbers have the order of their bits.
-    let sparsities: BTreeSet<u64> = shown().map(|r| r.sparsity.target.to_bits()).collect();
-    let sparsities: Vec<f64> = sparsities.into_iter().map(f64::from_bits).collect();
-    let chart = |(held, entries): ([&str; 4], Vec<Entry>)| {
+    let shown = || plots.values().flatten().copied();
+    let y = Axis::around(shown().filter_map(Entry::relative));
+    let sparsities = sparsities(shown());
+    let chart = |(held, entries): ([&str; 4], Vec<&Entry>)| {
         let words: Vec<&str> = held.into_iter().filter(|word| !word.is_empty()).collect();
         let (title, rest) = match held {
             [dataset, "", ..] => (dataset, words[1..].join(", ")),
             [dataset, model, ..] => (model, [&[dataset], &words[2..]].concat().join(", ")),
         };
         let names = [title.to_owned(), rest];
-        Lines::new(names, lines(track, ranking, &entries), &sparsities, y)
+        Plot::over_sparsity(names, lines(track, ranking, &entries), &sparsities, y)
     };
     plots.into_iter().map(chart).collect()
 }
@@ -204,13 +251,23 @@ fn techniques<'a>(setting: &Setting<'a>) -> [&'a str; 2] {
     [setting.allocator, setting.reconstruction]
 }
 
-fn lines(track: Track, ranking: &Ranking, entries: &[Entry]) -> Vec<(usize, Vec<Point>)> {
+/// Returns the sparsities of cases, ascending.
+pub(super) fn sparsities<'a>(entries: impl IntoIterator<Item = &'a Entry<'a>>) -> Vec<f64> {
+    let targets = entries
+        .into_iter()
+        .map(|entry| entry.record.sparsity.target);
+    // Positive numbers have the order of their bits.
+    let bits: BTreeSet<u64> = targets.map(f64::to_bits).collect();
+    bits.into_iter().map(f64::from_bits).collect()
+}
+
+fn lines(track: Track, ranking: &Ranking, entries: &[&Entry]) -> Vec<(usize, Vec<Point>)> {
     let line = |(index, standing): (usize, &Standing)| {
         let own = entries
             .iter()
-            .filter(|entry| track.competitor(**entry) == standing.competitor);
-        let mut points: Vec<Point> = own.filter_map(|entry| point(track, *entry)).collect();
-        points.sort_by(|a, b| a.sparsity.total_cmp(&b.sparsity));
+            .filter(|entry| track.competitor(entry) == standing.competitor);
+        let points = own.filter_map(|entry| point(track.competitor(entry), entry));
+        let points = ascending(points);
         (!points.is_empty()).then_some((index, points))
     };
     ranking
@@ -221,18 +278,25 @@ fn lines(track: Track, ranking: &Ranking, entries: &[Entry]) -> Vec<(usize, Vec<
         .collect()
 }
 
-fn point(track: Track, entry: Entry) -> Option<Point> {
-    let rho = entry.record.relative()?;
+/// Returns points from left to right.
+pub(super) fn ascending(points: impl Iterator<Item = Point>) -> Vec<Point> {
+    let mut points: Vec<Point> = points.collect();
+    points.sort_by(|a, b| a.x.total_cmp(&b.x));
+    points
+}
+
+/// Returns the point of a case over sparsity, if it has a result.
+pub(super) fn point(name: &str, entry: &Entry) -> Option<Point> {
+    let rho = entry.relative()?;
     let sparsity = entry.record.sparsity.target;
     Some(Point {
-        sparsity,
-        rho,
+        x: sparsity,
+        y: rho,
         title: format!(
-            "{}: {} % at {} % sparsity",
-            track.competitor(entry),
+            "{name}: {} % at {} % sparsity",
             percent(rho, 2),
-            percent(sparsity, 0)
+            rate(sparsity)
         ),
-        case: entry.number,
+        page: entry.page.clone(),
     })
 }

@@ -1,6 +1,7 @@
 //! What is compared with what: the five tracks of arXiv 2412.07268.
 
-use crate::record::Record;
+use super::entry::Entry;
+use std::fmt;
 
 /// What is ranked; everything else is held fixed within a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,15 +16,6 @@ pub(super) enum Track {
     Size,
     /// Tasks, likewise, over all their data sets and models.
     Application,
-}
-
-/// A record with the family of its model.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Entry<'a> {
-    /// Its place in the table of cases.
-    pub(super) number: usize,
-    pub(super) record: &'a Record,
-    pub(super) family: &'a str,
 }
 
 /// What is held fixed: everything of a case but what is ranked, which is empty here, and so is what may differ within it.
@@ -43,6 +35,26 @@ pub(super) struct Setting<'a> {
 pub(super) struct Member<'a> {
     pub(super) dataset: &'a str,
     pub(super) model: &'a str,
+}
+
+impl fmt::Display for Setting<'_> {
+    /// Writes what is held fixed, joined by slashes, and the sparsity as case ids do.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = [
+            self.task,
+            self.dataset,
+            self.model,
+            self.allocator,
+            self.reconstruction,
+        ];
+        let held: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
+        write!(
+            f,
+            "{}@{:.2}",
+            held.join("/"),
+            f64::from(self.sparsity) / 1e6
+        )
+    }
 }
 
 impl Track {
@@ -65,6 +77,28 @@ impl Track {
         }
     }
 
+    /// Its name in links.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Allocation => "allocation",
+            Self::Reconstruction => "reconstruction",
+            Self::Architecture => "architectures",
+            Self::Size => "sizes",
+            Self::Application => "tasks",
+        }
+    }
+
+    /// The question that it answers.
+    pub(super) fn question(self) -> &'static str {
+        match self {
+            Self::Allocation => "How should sparsity be shared out over the layers?",
+            Self::Reconstruction => "How should the pruned network be reconstructed?",
+            Self::Architecture => "Which families of networks bear pruning best?",
+            Self::Size => "How does it depend on a network's size?",
+            Self::Application => "Which tasks bear pruning best?",
+        }
+    }
+
     /// What a competitor is called.
     pub(super) fn kind(self) -> &'static str {
         match self {
@@ -75,7 +109,7 @@ impl Track {
     }
 
     /// Returns what competes.
-    pub(super) fn competitor(self, entry: Entry<'_>) -> &str {
+    pub(super) fn competitor<'a>(self, entry: &Entry<'a>) -> &'a str {
         let record = entry.record;
         match self {
             Self::Allocation => &record.allocator,
@@ -85,7 +119,7 @@ impl Track {
         }
     }
 
-    pub(super) fn setting(self, Entry { record, .. }: Entry<'_>) -> Setting<'_> {
+    pub(super) fn setting<'a>(self, Entry { record, .. }: &Entry<'a>) -> Setting<'a> {
         let all = Setting {
             task: &record.task,
             dataset: &record.dataset,
@@ -113,7 +147,7 @@ impl Track {
         }
     }
 
-    pub(super) fn member(self, Entry { record, .. }: Entry<'_>) -> Member<'_> {
+    pub(super) fn member<'a>(self, Entry { record, .. }: &Entry<'a>) -> Member<'a> {
         let (dataset, model) = match self {
             Self::Allocation | Self::Reconstruction => ("", ""),
             Self::Architecture | Self::Size => ("", &*record.model),

@@ -118,6 +118,15 @@ impl Engine {
         })
     }
 
+    /// Returns the record of `case` as it is before anything has run: what it is, and its layers with nothing pruned.
+    ///
+    /// # Errors
+    /// [`CaseError`] where the model and its checkpoint cannot be had.
+    pub fn outline(&self, case: &Case) -> Result<Record, CaseError> {
+        let subject = self.subject(&case.model, &case.weights, Some(&case.data), Allow::Nothing)?;
+        Ok(run::outline(case, &subject))
+    }
+
     /// Returns the hash of everything that the result of `case` depends on.
     ///
     /// # Errors

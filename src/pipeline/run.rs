@@ -9,7 +9,7 @@ use crate::graph::{ParamId, Weights};
 use crate::mask::{Mask, masks};
 use crate::progress::Progress;
 use crate::reconstruct::{Job, Settings, UnitReport};
-use crate::record::{self, Layer, Metric, Record, SCHEMA, Seconds, Sparsity, Unit};
+use crate::record::{self, Environment, Layer, Metric, Record, SCHEMA, Seconds, Sparsity, Unit};
 use crate::tasks::{Evaluation, EvaluationRequest, Exhibit};
 use candle_core::Tensor;
 use std::collections::BTreeMap;
@@ -52,17 +52,8 @@ pub(super) fn run(
         .checkpoint_of(&rebuilt.weights)
         .map_err(run.at(Stage::Evaluate))?;
     clock.seconds.total = start.elapsed().as_secs_f64();
-    let spec = &case.spec;
     let record = Record {
-        schema: SCHEMA,
         key,
-        case: run.id,
-        suite: spec.suite.clone(),
-        task: spec.task.clone(),
-        dataset: spec.dataset.clone(),
-        model: spec.model.clone(),
-        allocator: spec.allocator.clone(),
-        reconstruction: spec.reconstruction.clone(),
         sparsity: Sparsity {
             target: allocation.target,
             achieved: allocation.achieved(),
@@ -74,11 +65,48 @@ pub(super) fn run(
         units: rebuilt.units,
         seconds: clock.seconds,
         peak_rss_bytes: peak_rss(),
-        environment: environment(engine.device(), spec.settings.seed),
+        environment: environment(engine.device(), case.spec.settings.seed),
         notes: rebuilt.notes,
-        spec: as_object(spec),
+        ..outline(case, subject)
     };
     Ok(Outcome { record, checkpoint })
+}
+
+/// Returns the record of a case that has not run: what it is, and its layers with nothing pruned.
+pub(super) fn outline(case: &Case, subject: &Subject) -> Record {
+    let spec = &case.spec;
+    let graph = subject.graph();
+    let layers = graph.prunable().map(|(id, node)| Layer {
+        name: node.name.clone(),
+        numel: graph.param(graph.weight_of(id)).shape.iter().product(),
+        pruned: 0,
+        sparsity: 0.0,
+    });
+    Record {
+        schema: SCHEMA,
+        key: String::new(),
+        case: spec.id(),
+        suite: spec.suite.clone(),
+        task: spec.task.clone(),
+        dataset: spec.dataset.clone(),
+        model: spec.model.clone(),
+        allocator: spec.allocator.clone(),
+        reconstruction: spec.reconstruction.clone(),
+        sparsity: Sparsity {
+            target: spec.sparsity,
+            achieved: 0.0,
+        },
+        metrics: std::iter::empty::<(&str, Metric)>().collect(),
+        layers: layers.collect(),
+        evidence: None,
+        exhibits: Vec::new(),
+        units: Vec::new(),
+        seconds: Seconds::UNKNOWN,
+        peak_rss_bytes: None,
+        environment: Environment::unknown(spec.settings.seed),
+        notes: Vec::new(),
+        spec: as_object(spec),
+    }
 }
 
 /// A case under way.

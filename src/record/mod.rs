@@ -5,6 +5,7 @@ mod compare;
 mod id;
 mod number;
 mod ordered;
+mod runs;
 mod scale;
 mod store;
 mod summary;
@@ -13,6 +14,7 @@ pub use compare::{Change, Comparison, Verdict, compare};
 pub use id::{CaseIdError, case_path};
 pub(crate) use number::Number;
 pub use ordered::Ordered;
+pub use runs::load_runs;
 pub use scale::Scale;
 pub use store::{Loaded, Store, StoreError, StoreErrorKind};
 pub use summary::{Failed, Ignored, RunSummary};
@@ -195,6 +197,38 @@ pub struct Environment {
     pub commit: Option<String>,
     /// The seed of everything random.
     pub seed: u64,
+}
+
+impl Seconds {
+    /// Those of a case whose times are not known.
+    pub const UNKNOWN: Self = Self {
+        allocate: f64::NAN,
+        mask: f64::NAN,
+        correct: f64::NAN,
+        reconstruct: f64::NAN,
+        evaluate: f64::NAN,
+        total: f64::NAN,
+    };
+}
+
+impl Environment {
+    /// Returns what is known of a case that ran elsewhere: the seed.
+    pub fn unknown(seed: u64) -> Self {
+        let unknown = || "unknown".to_owned();
+        Self {
+            device: unknown(),
+            threads: 0,
+            cpu: unknown(),
+            version: unknown(),
+            commit: None,
+            seed,
+        }
+    }
+
+    /// Whether more than the seed is known.
+    pub fn is_known(&self) -> bool {
+        self.threads > 0
+    }
 }
 
 impl Record {

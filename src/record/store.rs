@@ -59,6 +59,12 @@ pub enum StoreErrorKind {
         /// The case in the file.
         case: String,
     },
+    /// Another file has a record of the same case and seed.
+    #[error("the same case and seed as in `{}`, which counts", first.display())]
+    Doubled {
+        /// That file.
+        first: PathBuf,
+    },
     /// The case id is unfit for a path.
     #[error(transparent)]
     Case(#[from] CaseIdError),
@@ -151,7 +157,7 @@ impl Store {
         Ok(())
     }
 
-    fn path(&self, case: &str) -> Result<PathBuf, StoreError> {
+    pub(super) fn path(&self, case: &str) -> Result<PathBuf, StoreError> {
         let path = case_path(case).map_err(|error| failure(&self.root, error))?;
         let mut path = self.root.join(path).into_os_string();
         path.push(".json");
