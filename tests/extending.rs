@@ -161,6 +161,20 @@ fn the_new_metric_is_the_share_of_the_worst_class() {
 }
 
 #[test]
+fn a_cache_does_not_hide_a_metric_that_no_table_knows() {
+    let cache = tempfile::tempdir().unwrap();
+    let mut case = new_metric::case(0.5).unwrap();
+    case.spec.settings.limit = Some(100);
+    let run = || {
+        let engine = Engine::new(Device::Cpu, Some(cache.path().to_owned()));
+        engine.run(&case, Allow::Nothing, &()).unwrap().record
+    };
+    let [first, second] = [run(), run()];
+    assert_eq!(first.metrics, second.metrics);
+    assert!(second.metrics.get("worst-class").is_some());
+}
+
+#[test]
 fn the_new_model_is_the_old_one_until_blocks_are_left_out() {
     let old = new_model::case().unwrap();
     let old = Engine::new(Device::Cpu, None).run(&old, Allow::Nothing, &());
