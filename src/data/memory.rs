@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 /// Images of one shape, whole in memory.
 #[derive(Debug)]
-pub(super) struct MemoryDataset {
+pub struct MemoryDataset {
     name: &'static str,
     shape: [usize; 3],
     classes: &'static [&'static str],
@@ -17,11 +17,7 @@ pub(super) struct MemoryDataset {
 
 impl MemoryDataset {
     /// Makes an empty set of images of `shape` `[c, h, w]`.
-    pub(super) fn new(
-        name: &'static str,
-        shape: [usize; 3],
-        classes: &'static [&'static str],
-    ) -> Self {
+    pub fn new(name: &'static str, shape: [usize; 3], classes: &'static [&'static str]) -> Self {
         Self {
             name,
             shape,
@@ -33,15 +29,17 @@ impl MemoryDataset {
         }
     }
 
-    /// Sets the calibration images, one after the other.
-    pub(super) fn with_calibration(mut self, pixels: Vec<u8>) -> Self {
+    /// Sets the calibration images, one after the other, each in the order `[c, h, w]`.
+    #[must_use]
+    pub fn with_calibration(mut self, pixels: Vec<u8>) -> Self {
         debug_assert_eq!(pixels.len() % self.image_size(), 0);
         self.calibration = pixels;
         self
     }
 
-    /// Sets the test images, one after the other, and what is known of each.
-    pub(super) fn with_test(mut self, pixels: Vec<u8>, labels: Labels) -> Self {
+    /// Sets the test images, likewise, and what is known of each.
+    #[must_use]
+    pub fn with_test(mut self, pixels: Vec<u8>, labels: Labels) -> Self {
         debug_assert_eq!(pixels.len(), self.image_size() * labels.count());
         self.test = pixels;
         self.labels = labels;

@@ -47,6 +47,7 @@ pub use files::image_files;
 pub use geometry::{Crop, Geometry, Letterbox, Placement, Stretch};
 pub use idx::Idx;
 pub use image::Image;
+pub use memory::MemoryDataset;
 pub use preprocess::Preprocess;
 pub use reader::{Batch, Reader};
 pub use spec::{DataSpec, Format};

@@ -35,30 +35,26 @@ pub struct Granularity {
 pub static GRANULARITIES: Registry<Granularity> = Registry::new(
     "granularity",
     &[
-        Granularity {
-            name: "single",
-            summary: "each prunable layer alone, before its activation",
-            distils: false,
-            units: single,
-        },
-        Granularity {
-            name: "layer",
-            summary: "a prunable layer and what follows it up to the next layer, branch or merge",
-            distils: false,
-            units: layer,
-        },
-        Granularity {
-            name: "block",
-            summary: "from a fork to its merge and activation; chains by bottlenecks, or at most three layers",
-            distils: false,
-            units: block,
-        },
-        Granularity {
-            name: "stage",
-            summary: "consecutive blocks whose outputs have equally many pixels or tokens",
-            distils: false,
-            units: stage,
-        },
+        Granularity::new(
+            "single",
+            "each prunable layer alone, before its activation",
+            single,
+        ),
+        Granularity::new(
+            "layer",
+            "a prunable layer and what follows it up to the next layer, branch or merge",
+            layer,
+        ),
+        Granularity::new(
+            "block",
+            "from a fork to its merge and activation; chains by bottlenecks, or at most three layers",
+            block,
+        ),
+        Granularity::new(
+            "stage",
+            "consecutive blocks whose outputs have equally many pixels or tokens",
+            stage,
+        ),
         Granularity {
             name: "net",
             summary: "the whole network, distilled as its task asks for",
@@ -75,6 +71,20 @@ impl Named for Granularity {
 }
 
 impl Granularity {
+    /// Makes a granularity whose units are to be met in squared error. `units` gives them in topological order.
+    pub const fn new(
+        name: &'static str,
+        summary: &'static str,
+        units: fn(&Graph) -> Vec<Unit>,
+    ) -> Self {
+        Self {
+            name,
+            summary,
+            distils: false,
+            units,
+        }
+    }
+
     /// Returns the one-line description.
     pub fn summary(&self) -> &'static str {
         self.summary
@@ -158,8 +168,8 @@ fn net(graph: &Graph) -> Vec<Unit> {
 }
 
 impl Unit {
-    /// Makes a unit of `nodes`, given in order.
-    fn of(graph: &Graph, nodes: Vec<NodeId>) -> Self {
+    /// Makes a unit of `nodes`, given in order, at least one of which is prunable.
+    pub fn of(graph: &Graph, nodes: Vec<NodeId>) -> Self {
         let made: HashSet<ValueId> = nodes.iter().map(|id| graph.node(*id).output).collect();
         let mut inputs = Vec::new();
         for value in nodes.iter().flat_map(|id| &graph.node(*id).inputs) {

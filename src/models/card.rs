@@ -193,7 +193,7 @@ impl Preprocessing {
 
 impl Card {
     /// Nobody's checkpoint.
-    pub(super) const UNPUBLISHED: Self = Self {
+    pub const UNPUBLISHED: Self = Self {
         source: None,
         license: None,
         preprocessing: Preprocessing::IMAGENET,

@@ -7,14 +7,14 @@ use crate::graph::{BuildError, Graph};
 
 /// What a publisher calls the parameters of an architecture.
 #[derive(Debug)]
-pub(super) struct Dialect<A: 'static> {
-    pub(super) publisher: &'static str,
-    pub(super) names: Names<A>,
+pub struct Dialect<A: 'static> {
+    publisher: &'static str,
+    names: Names<A>,
 }
 
 /// How names are found.
 #[derive(Debug)]
-pub(super) enum Names<A: 'static> {
+enum Names<A: 'static> {
     /// They are those of a graph that is the same but for names.
     Twin(fn(&A) -> Result<Graph, BuildError>),
     /// Each comes of one of ours.
@@ -31,17 +31,16 @@ pub struct OtherNames {
 }
 
 impl<A> Dialect<A> {
-    pub(super) const fn twin(
-        publisher: &'static str,
-        graph: fn(&A) -> Result<Graph, BuildError>,
-    ) -> Self {
+    /// Makes a dialect whose names are those that `graph` gives to the same network.
+    pub const fn twin(publisher: &'static str, graph: fn(&A) -> Result<Graph, BuildError>) -> Self {
         Self {
             publisher,
             names: Names::Twin(graph),
         }
     }
 
-    pub(super) const fn renamed(publisher: &'static str, rename: fn(&str) -> String) -> Self {
+    /// Makes a dialect each of whose names comes of one of ours.
+    pub const fn renamed(publisher: &'static str, rename: fn(&str) -> String) -> Self {
         Self {
             publisher,
             names: Names::Renamed(rename),

@@ -52,7 +52,7 @@ mod vqmodel;
 mod yolox;
 
 pub use card::{Card, ChannelOrder, Fit, Interpolation, Origin, Preprocessing};
-pub use dialect::OtherNames;
+pub use dialect::{Dialect, OtherNames};
 pub use head::{
     BetaSchedule, Candidates, Coding, Detector, Diffusion, Head, Level, Scoring, Selection,
 };
@@ -60,7 +60,6 @@ pub use inception_v3::FID_INCEPTION;
 
 use crate::graph::{BuildError, Graph, Relocation};
 use crate::registry::{Named, Params, Registry, Spec, UnknownName};
-use dialect::Dialect;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -107,7 +106,7 @@ pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
 );
 
 /// A parametrised network: its fields are its parameters, among them `in_chans`, `num_classes` and `img_size`.
-trait Architecture: Serialize + DeserializeOwned + Clone + 'static {
+pub trait Architecture: Serialize + DeserializeOwned + Clone + 'static {
     /// The weight whose second dimension is the number of input channels, by all the names it may have.
     const STEMS: &'static [&'static str];
     /// The weight whose first dimension is the number of classes, by all the names it may have.
@@ -138,23 +137,28 @@ trait Architecture: Serialize + DeserializeOwned + Clone + 'static {
 
 /// The variants of one family.
 #[derive(Debug)]
-struct Table<A: 'static> {
-    name: &'static str,
-    summary: &'static str,
-    task: &'static str,
-    variants: &'static [Variant<A>],
+pub struct Table<A: 'static> {
+    /// The name of the family.
+    pub name: &'static str,
+    /// What it is and where it comes from.
+    pub summary: &'static str,
+    /// The name of the task that it serves.
+    pub task: &'static str,
+    /// Its networks.
+    pub variants: &'static [Variant<A>],
 }
 
 /// A network of a family, and what is known of its checkpoint.
 #[derive(Debug)]
-struct Variant<A> {
+pub struct Variant<A> {
     name: &'static str,
     architecture: A,
     card: Card,
 }
 
 impl<A> Variant<A> {
-    const fn new(name: &'static str, architecture: A, card: Card) -> Self {
+    /// Makes the network that users ask for by `name`.
+    pub const fn new(name: &'static str, architecture: A, card: Card) -> Self {
         Self {
             name,
             architecture,

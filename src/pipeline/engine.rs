@@ -32,7 +32,7 @@ pub struct Engine {
     checkpoints: Shared<String, Arc<Checkpoint>>,
     datasets: Shared<String, Arc<dyn Dataset>>,
     subjects: Shared<(String, String, String, Allow), Arc<Subject>>,
-    baselines: Shared<String, Baseline>,
+    baselines: Shared<String, Evaluation>,
     tables: Shared<String, Value>,
 }
 
@@ -165,9 +165,31 @@ impl Engine {
         allow: Allow,
         progress: &dyn Progress,
     ) -> Result<Outcome, CaseError> {
-        let key = self.key(case)?;
         let subject = self.subject(&case.model, &case.weights, Some(&case.data), allow)?;
-        run::run(self, case, &subject, key, progress)
+        self.run_on(case, &subject, progress)
+    }
+
+    /// Runs `case` on a network and data of the caller's, in the place of those that it names. Its names are to differ from those of other
+    /// cases: dense baselines are kept by them.
+    ///
+    /// # Errors
+    /// [`CaseError`] naming the stage that failed.
+    ///
+    /// # Panics
+    /// If the subject was made without data.
+    pub fn run_on(
+        &self,
+        case: &Case,
+        subject: &Subject,
+        progress: &dyn Progress,
+    ) -> Result<Outcome, CaseError> {
+        let data = subject.data.as_ref().expect("a case has data");
+        let data = data.fingerprint();
+        let data = data.map_err(CaseError::at(&case.spec.id(), Stage::Load))?;
+        let companions = self.companions(case)?;
+        let weights = subject.checkpoint.digest();
+        let key = key::of_case(&case.spec, weights, &data, &companions);
+        run::run(self, case, subject, key, progress)
     }
 
     /// Shares out `sparsity` over the layers of `subject`; `data` is for allocators that ask for calibration data.
@@ -247,7 +269,8 @@ impl Engine {
             "device": format!("{:?}", self.device.location()),
         }));
         let baseline = self.baselines.get(hash.clone(), || {
-            if let Some(baseline) = self.cached(&hash) {
+            let cached = self.cached(&hash).and_then(Baseline::into_evaluation);
+            if let Some(baseline) = cached {
                 return Ok(baseline);
             }
             let measured = self.evaluate(
@@ -266,11 +289,9 @@ impl Engine {
                 drawn: measured.drawn.clone(),
             };
             self.remember(&hash, &baseline);
-            Ok(baseline)
+            Ok(measured)
         });
-        let baseline =
-            baseline.map_err(CaseError::at::<TaskError>(&case.spec.id(), Stage::Evaluate));
-        baseline.map(Baseline::into_evaluation)
+        baseline.map_err(CaseError::at::<TaskError>(&case.spec.id(), Stage::Evaluate))
     }
 
     /// Returns the table with this hash of all that it depends on, made once a process and, with a cache, once for all.
@@ -300,14 +321,16 @@ impl Engine {
 }
 
 impl Baseline {
-    fn into_evaluation(self) -> Evaluation {
+    /// Returns what was measured, if all of its metrics are known.
+    fn into_evaluation(self) -> Option<Evaluation> {
         let known = |(name, value): (String, f64)| Some((METRICS.find(&name).ok()?, value));
-        Evaluation {
+        let metrics: Option<_> = self.metrics.into_iter().map(known).collect();
+        Some(Evaluation {
             samples: self.samples,
             skipped: self.skipped,
-            metrics: self.metrics.into_iter().filter_map(known).collect(),
+            metrics: metrics?,
             exhibits: self.exhibits,
             drawn: self.drawn,
-        }
+        })
     }
 }

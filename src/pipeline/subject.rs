@@ -74,6 +74,21 @@ impl Subject {
         device: &Device,
     ) -> Result<Self, SubjectError> {
         let family = models::family_of(&spec.name).map_err(ModelError::from)?;
+        Self::of(family, spec, checkpoint, image, allow, device)
+    }
+
+    /// Binds `checkpoint` to the variant of `family` that `spec` names, as [`Self::bind`] does; for a family that is in no table.
+    ///
+    /// # Errors
+    /// [`SubjectError`] where they do not go together.
+    pub fn of(
+        family: &dyn Family,
+        spec: &Spec,
+        checkpoint: Arc<Checkpoint>,
+        image: Option<[usize; 3]>,
+        allow: Allow,
+        device: &Device,
+    ) -> Result<Self, SubjectError> {
         let spec = completed(spec, family, &checkpoint, image);
         if let Some(config) = checkpoint.config() {
             family.check(&spec, config)?;

@@ -67,6 +67,12 @@ impl Reconstruction {
     }
 }
 
+impl From<Vec<Link>> for Reconstruction {
+    fn from(links: Vec<Link>) -> Self {
+        Self { links }
+    }
+}
+
 impl FromStr for Reconstruction {
     type Err = ReconstructionSpecError;
 

@@ -5,7 +5,7 @@ use super::{Evaluation, EvaluationRequest, Network, Source, Task, TaskError};
 use crate::data::Dataset;
 use crate::distill::Objective;
 use crate::graph::{Graph, ValueId};
-use crate::metrics::{ClassScores, METRICS};
+use crate::metrics::{ClassScores, METRICS, Metric};
 use crate::progress::Progress;
 use crate::registry::{Technique, from_params};
 use serde::Deserialize;
@@ -16,9 +16,13 @@ pub(super) const ENTRY: Technique<dyn Task> =
     });
 
 /// The task `classification`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Classification {}
+pub struct Classification {
+    /// What is measured besides the metrics of [`METRICS`].
+    #[serde(skip)]
+    more: Vec<&'static Metric>,
+}
 
 /// Softens the classes of a distillation (Hinton et al. 2015 use 1 to 20).
 const TEMPERATURE: f64 = 4.0;
@@ -50,7 +54,8 @@ impl Task for Classification {
             let labels: Vec<u32> = batch.indices.iter().map(|&i| labels[i]).collect();
             Ok(scores.push(&logits[0], &labels)?)
         })?;
-        let metrics = METRICS.iter().filter_map(|metric| {
+        let all = METRICS.iter().chain(self.more.iter().copied());
+        let metrics = all.filter_map(|metric| {
             let compute = metric.compute.classification()?;
             Some((metric, compute(&scores)))
         });
@@ -59,6 +64,14 @@ impl Task for Classification {
 }
 
 impl Classification {
+    /// Measures a metric of class scores besides. A case calls such a task by another name than the plain one: dense baselines are kept by
+    /// name.
+    #[must_use]
+    pub fn with(mut self, metric: &'static Metric) -> Self {
+        self.more.push(metric);
+        self
+    }
+
     /// Returns the only output.
     fn scores_of(&self, graph: &Graph) -> Result<ValueId, TaskError> {
         match graph.outputs() {

@@ -32,16 +32,21 @@ pub(super) fn calibration(
 }
 
 /// The test images that a network is to be run over.
-pub(super) struct TestImages<'a> {
+#[derive(Debug)]
+pub struct TestImages<'a> {
     network: Network<'a>,
     source: Source<'a>,
     strict: bool,
-    pub(super) samples: usize,
+    /// How many they are.
+    pub samples: usize,
 }
 
 impl<'a> TestImages<'a> {
     /// Takes as many as `request` asks for.
-    pub(super) fn new(
+    ///
+    /// # Errors
+    /// [`TaskError::NoSamples`] where that is none.
+    pub fn new(
         network: Network<'a>,
         source: Source<'a>,
         request: EvaluationRequest<'_>,
@@ -61,7 +66,10 @@ impl<'a> TestImages<'a> {
 
     /// Calls `take` with each batch of images that can be read and what the network makes of them in `outputs`; returns what was wrong
     /// with each image that cannot.
-    pub(super) fn run(
+    ///
+    /// # Errors
+    /// [`TaskError`] where no image can be read, the network or `take` fails, or on request.
+    pub fn run(
         &self,
         outputs: &[ValueId],
         progress: &dyn Progress,
@@ -101,7 +109,7 @@ impl<'a> TestImages<'a> {
     }
 
     /// Says what was measured.
-    pub(super) fn evaluation(
+    pub fn evaluation(
         &self,
         skipped: Vec<String>,
         metrics: Vec<(&'static Metric, f64)>,

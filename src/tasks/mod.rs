@@ -13,9 +13,11 @@ mod exhibit;
 pub mod generation;
 mod images;
 
+pub use classification::Classification;
 pub use companions::{Companions, Decoder, Judge, NetworkSpec};
 pub use drawn::Drawn;
 pub use exhibit::{Exhibit, Mark, Picture};
+pub use images::TestImages;
 
 use crate::data::{DataError, Dataset, Preprocess, PreprocessError, Reader};
 use crate::distill::Objective;
@@ -58,7 +60,7 @@ pub struct Source<'a> {
 
 impl<'a> Source<'a> {
     /// Returns what reads the images; with `strict`, one that cannot be read is an error.
-    pub(crate) fn reader(self, strict: bool) -> Reader<'a> {
+    pub fn reader(self, strict: bool) -> Reader<'a> {
         Reader {
             dataset: self.dataset,
             preprocess: self.preprocess,

@@ -18,26 +18,22 @@ use candle_core::{DType, Tensor};
 pub static CORRECTIONS: Registry<Correction> = Registry::new(
     "error correction",
     &[
-        Correction {
-            name: "none",
-            summary: "no correction",
-            steps: &[],
-        },
-        Correction {
-            name: "weight",
-            summary: "restores mean and deviation of each output channel's weights",
-            steps: &[weight::STEP],
-        },
-        Correction {
-            name: "bias",
-            summary: "restores the mean of each output channel on calibration data",
-            steps: &[bias::STEP],
-        },
-        Correction {
-            name: "weight+bias",
-            summary: "weight correction, then bias correction",
-            steps: &[weight::STEP, bias::STEP],
-        },
+        Correction::new("none", "no correction", &[]),
+        Correction::new(
+            "weight",
+            "restores mean and deviation of each output channel's weights",
+            &[weight::STEP],
+        ),
+        Correction::new(
+            "bias",
+            "restores the mean of each output channel on calibration data",
+            &[bias::STEP],
+        ),
+        Correction::new(
+            "weight+bias",
+            "weight correction, then bias correction",
+            &[weight::STEP, bias::STEP],
+        ),
     ],
 );
 
@@ -51,9 +47,11 @@ pub struct Correction {
 
 /// One closed-form correction.
 #[derive(Debug)]
-struct Step {
-    needs_activations: bool,
-    apply: fn(&mut LayerState<'_>) -> Result<(), ReconstructError>,
+pub struct Step {
+    /// Whether it looks at calibration data.
+    pub needs_activations: bool,
+    /// Changes [`LayerState::weight`], [`LayerState::bias`] or both.
+    pub apply: fn(&mut LayerState<'_>) -> Result<(), ReconstructError>,
 }
 
 impl Named for Correction {
@@ -63,6 +61,15 @@ impl Named for Correction {
 }
 
 impl Correction {
+    /// Makes a correction; its name is a part of reconstruction specs and has no `-`.
+    pub const fn new(name: &'static str, summary: &'static str, steps: &'static [Step]) -> Self {
+        Self {
+            name,
+            summary,
+            steps,
+        }
+    }
+
     /// Returns the one-line description.
     pub fn summary(&self) -> &'static str {
         self.summary
@@ -100,12 +107,12 @@ pub struct LayerState<'a> {
     unit: &'a Unit,
     /// Inputs of the layer in the dense network, and those that the sparse layer gets.
     walkers: [&'a Walker<'a>; 2],
-    /// The weight, zero where masked.
-    weight: Tensor,
+    /// The weight, output channels first; zero where masked, and to be left so.
+    pub weight: Tensor,
     /// The bias, if the layer has one.
-    bias: Option<Tensor>,
+    pub bias: Option<Tensor>,
     /// Whether a correction wanted a bias and there is none.
-    pub(super) lacks_bias: bool,
+    pub lacks_bias: bool,
 }
 
 impl<'a> LayerState<'a> {
@@ -137,7 +144,7 @@ impl<'a> LayerState<'a> {
     }
 
     /// Returns the layer's name.
-    pub(super) fn name(&self) -> &'a str {
+    pub fn name(&self) -> &'a str {
         &self.job.graph.node(self.layer()).name
     }
 
@@ -154,16 +161,21 @@ impl<'a> LayerState<'a> {
         node.param(self.job.graph, Role::Bias)
     }
 
-    fn dense_weight(&self) -> &'a Tensor {
+    /// Returns the weight of the dense layer.
+    pub fn dense_weight(&self) -> &'a Tensor {
         self.job.dense.tensor(self.weight_id())
     }
 
-    fn mask(&self) -> &'a Tensor {
+    /// Returns 1 where the weight survives and 0 where not.
+    pub fn mask(&self) -> &'a Tensor {
         &self.job.masks[&self.weight_id()]
     }
 
     /// Returns by how much the mean output of each channel falls short of the dense layer's, in f64.
-    fn missing_mean(&self) -> Result<Tensor, ReconstructError> {
+    ///
+    /// # Errors
+    /// [`ReconstructError`] where the network fails.
+    pub fn missing_mean(&self) -> Result<Tensor, ReconstructError> {
         let [dense, source] = self.walkers;
         let mut sparse = self.job.dense.clone();
         sparse.set(self.weight_id(), self.weight.clone());
