@@ -214,7 +214,8 @@ fn everything_is_on_the_pages() {
 /// Writes pages for the tests in a browser, if they ask for any.
 fn keep(name: &str, loaded: &Loaded) {
     if let Some(folder) = std::env::var_os("PTSBENCH_EXAMPLE_PAGES") {
-        write(&input(loaded), &Path::new(&folder).join(name)).unwrap();
+        let folder = Path::new(&folder).join(name);
+        write(&input(loaded), &folder).expect("the folder can be written to");
     }
 }
 

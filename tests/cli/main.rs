@@ -6,6 +6,7 @@
 
 mod detect;
 mod fid;
+mod report;
 mod sample;
 
 use assert_cmd::Command;
@@ -696,26 +697,6 @@ fn an_interrupted_sparsify_writes_nothing() {
     assert_eq!(ended.status.code(), Some(130), "{stderr}");
     assert!(stderr.starts_with("error: interrupted"), "{stderr}");
     assert!(!output.exists());
-}
-
-#[test]
-fn comparing_results_tells_what_got_worse() {
-    let folder = TempDir::new().unwrap();
-    let path = suite(&folder, "\"erk\"", "");
-    let (a, b) = (folder.path().join("a"), folder.path().join("b"));
-    for out in [&a, &b] {
-        let arguments = ["run", "--suite", text(&path), "--out", text(out)];
-        assert_eq!(run(&arguments).0, 0);
-    }
-    let (a, b) = (a.join("results"), b.join("results"));
-    assert_eq!(run(&["compare", text(&a), text(&b)]).0, 0);
-    let worse = &records(b.parent().unwrap())[0];
-    let mut record: Value = serde_json::from_slice(&fs::read(worse).unwrap()).unwrap();
-    record["metrics"]["top1"]["sparse"] = Value::from(1.0);
-    fs::write(worse, record.to_string()).unwrap();
-    let (code, stdout, stderr) = run(&["compare", text(&a), text(&b)]);
-    assert_eq!(code, 1, "{stdout}");
-    assert!(stderr.contains("1 results got worse"), "{stderr}");
 }
 
 #[test]
