@@ -1,11 +1,12 @@
 //! The pages as a whole: complete, self-contained, the same every time, and safe against what names may hold.
 
+use ptsbench::golden::{Deviation, Drift};
 use ptsbench::leaderboard::{Input, Origin, difference, render, write};
 use ptsbench::record::{
     Environment, Exhibit, Failed, Ignored, Layer, Loaded, Metric, Record, RunSummary, SCHEMA,
     Scale, Seconds, Sparsity, Unit, compare,
 };
-use ptsbench::tasks::Picture;
+use ptsbench::tasks::{Mark, Picture};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -208,15 +209,64 @@ fn everything_is_on_the_pages() {
     ] {
         assert!(cases.all(|(_, page)| page.contains(text)), "{text}");
     }
-    keep("example", &example());
+    keep("example", &with_pictures(example()));
 }
 
-/// Writes pages for the tests in a browser, if they ask for any.
+/// Writes pages for the tests in a browser, if they ask for any; each case has a golden that it is more or less near to.
 fn keep(name: &str, loaded: &Loaded) {
-    if let Some(folder) = std::env::var_os("PTSBENCH_EXAMPLE_PAGES") {
-        let folder = Path::new(&folder).join(name);
-        write(&input(loaded), &folder).expect("the folder can be written to");
+    let Some(folder) = std::env::var_os("PTSBENCH_EXAMPLE_PAGES") else {
+        return;
+    };
+    let number = |case: usize| Deviation {
+        name: "top1 sparse".to_owned(),
+        golden: Some(70.0),
+        new: Some(70.0 + 0.006 * case as f64),
+        allowed: 0.5,
+    };
+    let records = loaded.records.iter().enumerate();
+    let drift = records.map(|(index, record)| Drift {
+        case: record.case.clone(),
+        numbers: Ok(vec![number(index)]),
+    });
+    let input = Input {
+        drift: &drift.collect::<Vec<_>>(),
+        ..input(loaded)
+    };
+    let folder = Path::new(&folder).join(name);
+    write(&input, &folder).expect("the folder can be written to");
+}
+
+/// One grey pixel as a PNG.
+const PIXEL: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==";
+
+/// Adds what the other records of the example lack: drawings, and boxes in pictures.
+fn with_pictures(mut loaded: Loaded) -> Loaded {
+    loaded.records.extend(generators(8));
+    let mark = |score| Mark {
+        edges: [10.0, 20.0, 90.0, 120.0],
+        label: "bag".to_owned(),
+        score,
+    };
+    let picture = Picture {
+        url: PIXEL.to_owned(),
+        width: 168,
+        height: 168,
+    };
+    for record in &mut loaded.records {
+        for exhibit in &mut record.exhibits {
+            exhibit.picture = picture.clone();
+            exhibit.sparse_picture = Some(picture.clone());
+        }
     }
+    loaded.records[0].exhibits.push(Exhibit {
+        name: "test image 0".into(),
+        picture,
+        sparse_picture: None,
+        truth: vec![mark(None)],
+        dense: vec![mark(Some(0.9))],
+        sparse: vec![mark(Some(0.5))],
+    });
+    loaded
 }
 
 /// Returns what the attributes called `name` hold.

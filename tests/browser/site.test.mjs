@@ -120,6 +120,25 @@ test("two techniques are compared case by case", () =>
     await page.waitForURL(/\/cases\//);
   }));
 
+test("goldens nearest to failing come first, and lead to their cases", () =>
+  visiting({}, async (page) => {
+    await page.goto(url("example", "goldens.html"));
+    const used = (await page.locator("main tbody td:first-child").allInnerTexts()).map(Number);
+    assert.ok(used[0] > 100 && used.at(-1) < 100);
+    assert.deepEqual(used, [...used].sort((a, b) => b - a));
+    await page.locator("main tbody th a").first().click();
+    await page.waitForURL(/\/cases\//);
+    assert.match(await page.locator("main").innerText(), /quantit(y|ies) beside their goldens/);
+  }));
+
+test("drawings lead to their cases", () =>
+  visiting({}, async (page) => {
+    await page.goto(url("example", "drawings.html"));
+    await page.locator("table.drawings a").first().click();
+    await page.waitForURL(/\/cases\//);
+    assert.match(await page.locator("main").innerText(), /generation/);
+  }));
+
 test("pointing at a name fades the other lines", () =>
   visiting({}, async (page) => {
     await page.goto(url("example", "tracks/allocation.html"));
