@@ -53,6 +53,7 @@ impl Solver for ConjugateGradients {
             tensors: point.tensors()?,
             iterations,
             loss: Some(point.loss),
+            diverged: false,
         })
     }
 }

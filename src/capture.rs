@@ -153,16 +153,25 @@ pub fn gathered<E: From<candle_core::Error>>(
     samples: usize,
     mut make: impl FnMut(&[u32]) -> Result<Vec<Tensor>, E>,
 ) -> Result<Vec<Tensor>, E> {
-    let mut parts: Vec<Vec<Tensor>> = Vec::new();
+    let mut whole: Vec<Tensor> = Vec::new();
     for rows in batches(samples) {
         let tensors = make(&rows)?;
-        parts.resize(tensors.len(), Vec::new());
-        for (part, tensor) in parts.iter_mut().zip(tensors) {
-            part.push(tensor);
+        if rows.len() == samples {
+            return Ok(tensors);
+        }
+        if whole.is_empty() {
+            let like = |tensor: &Tensor| {
+                let dims = [&[samples], &tensor.dims()[1..]].concat();
+                Tensor::zeros(dims, tensor.dtype(), tensor.device())
+            };
+            whole = tensors.iter().map(like).collect::<Result<_, _>>()?;
+        }
+        // Written in place: to gather the batches first would take twice the memory.
+        for (whole, tensor) in whole.iter().zip(tensors) {
+            whole.slice_set(&tensor.contiguous()?, 0, rows[0] as usize)?;
         }
     }
-    let whole = parts.iter().map(|part| Ok(Tensor::cat(part, 0)?));
-    whole.collect()
+    Ok(whole)
 }
 
 /// Returns some rows of each of several batched tensors.

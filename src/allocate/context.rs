@@ -70,7 +70,7 @@ pub struct Calibration<'a> {
     pub batch_size: usize,
     /// The seed of everything random.
     pub seed: u64,
-    /// Bytes of activations held before they are recomputed instead.
+    /// The bytes that activations take at most; more are computed again instead of being kept.
     pub memory: usize,
     /// Who watches.
     pub progress: &'a dyn Progress,

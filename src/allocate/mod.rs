@@ -75,6 +75,8 @@ pub struct Rates {
     pub rates: Vec<f64>,
     /// What they were chosen by, where that is more than the weights.
     pub evidence: Option<Evidence>,
+    /// What a reader of the result must know, one sentence each.
+    pub notes: Vec<String>,
 }
 
 impl From<Vec<f64>> for Rates {
@@ -82,6 +84,7 @@ impl From<Vec<f64>> for Rates {
         Self {
             rates,
             evidence: None,
+            notes: Vec::new(),
         }
     }
 }
@@ -93,7 +96,11 @@ impl dyn Allocator + '_ {
     /// [`AllocateError`] for a target outside `[0, 1)`, or weights that are not finite numbers.
     pub fn allocate(&self, context: Context<'_>) -> Result<Allocation, AllocateError> {
         context.check()?;
-        let Rates { rates, evidence } = self.rates(context)?;
+        let Rates {
+            rates,
+            evidence,
+            notes,
+        } = self.rates(context)?;
         let mut layers: Vec<LayerRate> = context
             .layers
             .iter()
@@ -105,6 +112,7 @@ impl dyn Allocator + '_ {
             target: context.target,
             layers,
             evidence,
+            notes,
         })
     }
 }
@@ -119,6 +127,9 @@ pub struct Allocation {
     /// What the rates were chosen by, where that is more than the weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
+    /// What a reader of the result must know, one sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// The rate of one layer.

@@ -61,6 +61,7 @@ impl Allocator for SensitivityAnalysis {
                 .map(|(pruned, layer)| (pruned / layer.weights.len() as f64).min(1.0))
                 .collect(),
             evidence: Some(Evidence::Sensitivity(table)),
+            notes: Vec::new(),
         })
     }
 
@@ -86,7 +87,8 @@ impl SensitivityAnalysis {
             calibration.graph,
             calibration.weights,
             &calibration.inputs,
-            calibration.memory,
+            // While it moves on, it holds what it leaves too.
+            calibration.memory / 2,
         );
         let rates = self.grid();
         let progress = calibration.progress;

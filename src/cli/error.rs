@@ -3,7 +3,7 @@
 use crate::case::{CaseError, Stage};
 use crate::exit;
 use crate::graph::{PlanError, RunError};
-use crate::harness::PublishError;
+use crate::harness::{self, PublishError};
 use crate::metrics::StatisticsError;
 use crate::models::ModelError;
 use crate::record::StoreError;
@@ -40,6 +40,9 @@ pub enum CliError {
     /// Stored results.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Many cases.
+    #[error(transparent)]
+    Harness(#[from] harness::RunError),
     /// The leaderboard.
     #[error(transparent)]
     Publish(#[from] PublishError),

@@ -1,12 +1,13 @@
 //! `ptsbench run`.
 
 use super::CliError;
-use super::subject::{DeviceArg, positive};
+use super::subject::{DeviceArg, MemoryArg, positive};
 use crate::harness::{self, Console, Folders, Options, check_writable, interrupted};
 use crate::suite;
 use clap::Args;
 use std::path::PathBuf;
 use std::thread;
+use std::time::Duration;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -40,6 +41,14 @@ pub(super) struct Run {
     /// Compare each record with its golden, as `cargo test` does
     #[arg(long)]
     check: bool,
+    /// How long a case may take; one that takes longer fails, and the others go on
+    #[arg(long, value_name = "SECONDS", value_parser = positive)]
+    timeout: Option<usize>,
+    /// How often to say what is under way where stderr is no terminal; 0 is never
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    heartbeat: usize,
+    #[command(flatten)]
+    memory: MemoryArg,
     #[command(flatten)]
     device: DeviceArg,
 }
@@ -62,6 +71,9 @@ impl Run {
             jobs: self.jobs.unwrap_or_else(cores),
             force: self.force,
             filters: self.filters.clone(),
+            memory: self.memory.bytes(),
+            timeout: self.timeout.map(seconds),
+            heartbeat: Some(self.heartbeat).filter(|&pause| pause > 0).map(seconds),
         };
         let mut entries = suites.iter().flat_map(|suite| &suite.entries);
         if !entries.any(|entry| options.selects(entry)) {
@@ -88,6 +100,10 @@ impl Run {
             failed => Err(CliError::Failed(format!("{failed} cases failed"))),
         }
     }
+}
+
+fn seconds(count: usize) -> Duration {
+    Duration::from_secs(count as u64)
 }
 
 fn cores() -> usize {

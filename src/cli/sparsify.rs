@@ -3,7 +3,7 @@
 use super::CliError;
 use super::help;
 use super::output::{Format, check_output, write};
-use super::subject::{CalibrationArgs, SubjectArgs, TaskArg, positive, sparsity};
+use super::subject::{CalibrationArgs, MemoryArg, SubjectArgs, TaskArg, positive, sparsity};
 use crate::case::{Case, Fold, Settings};
 use crate::data::DataSpec;
 use crate::harness::{Console, listen};
@@ -37,6 +37,8 @@ pub(super) struct Sparsify {
     iterations: usize,
     #[command(flatten)]
     calibration: CalibrationArgs,
+    #[command(flatten)]
+    memory: MemoryArg,
     /// Whether batch norms are folded before or after allocation
     #[arg(long, value_enum, default_value = "before-allocation")]
     fold: Fold,
@@ -61,7 +63,7 @@ impl Sparsify {
         }
         let case = self.case()?;
         check_output(&self.output, "--output")?;
-        let engine = self.subject.engine()?;
+        let engine = self.subject.engine()?.with_memory(self.memory.bytes());
         listen()?;
         let watcher = Console::new().watch("sparsify");
         let outcome = engine.run(&case, self.subject.allow(), &watcher)?;

@@ -20,6 +20,22 @@ pub(super) struct DeviceArg {
     device: String,
 }
 
+/// How much memory to take.
+#[derive(Debug, Args)]
+pub(super) struct MemoryArg {
+    /// Bytes for the activations that a case keeps (`512M`, `2G`); more are computed again when needed, which takes longer and changes no
+    /// result. Weights, images and a batch at work come on top [default: 4G]
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    memory: Option<usize>,
+}
+
+impl MemoryArg {
+    /// Returns the bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.memory.unwrap_or(Engine::MEMORY)
+    }
+}
+
 /// A network of the user's.
 #[derive(Debug, Args)]
 pub(super) struct SubjectArgs {
@@ -242,10 +258,38 @@ pub(super) fn sparsity(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Reads a number of bytes, in units of 1024 where it ends in K, M, G or T.
+fn bytes(text: &str) -> Result<usize, String> {
+    let unit = text.chars().last().map(|last| last.to_ascii_uppercase());
+    let power = unit.and_then(|unit| "KMGT".find(unit));
+    let digits = power.map_or(text, |_| &text[..text.len() - 1]);
+    let power = power.map_or(0, |place| place as u32 + 1);
+    let number = digits.parse::<usize>().ok();
+    number
+        .and_then(|number| number.checked_mul(1024_usize.checked_pow(power)?))
+        .ok_or_else(|| "expected a number of bytes such as `512M` or `2G`".to_owned())
+}
+
 /// Reads a number of at least one.
 pub(super) fn positive(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("expected a whole number of at least 1".to_owned()),
         Ok(number) => Ok(number),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn bytes_have_units() {
+        assert_eq!(bytes("0"), Ok(0));
+        assert_eq!(bytes("4096"), Ok(4096));
+        assert_eq!(bytes("512M"), Ok(512 << 20));
+        assert_eq!(bytes("2g"), Ok(2 << 30));
+        for bad in ["", "G", "2GB", "-1", "1.5G", "99999999T"] {
+            assert!(bytes(bad).is_err(), "{bad}");
+        }
     }
 }

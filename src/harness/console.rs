@@ -1,23 +1,29 @@
-//! What a run says on stderr: bars on a terminal, a line a case elsewhere.
+//! What a run says on stderr: bars on a terminal; elsewhere a line a case, and one every so often for those under way.
 
 use super::{Done, interrupted};
 use crate::progress::Progress;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{FormattedDuration, MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The bars of a run.
 #[derive(Debug)]
 pub struct Console {
     bars: Option<MultiProgress>,
     total: OnceLock<ProgressBar>,
+    /// Those of the cases under way, and of some that have ended.
+    watched: Mutex<Vec<ProgressBar>>,
 }
 
 /// The bar of a case.
 #[derive(Debug)]
 pub struct Watcher {
     bar: ProgressBar,
+    deadline: Option<Instant>,
+    /// Whether work was told to stop because of the deadline.
+    late: AtomicBool,
 }
 
 impl Console {
@@ -26,6 +32,7 @@ impl Console {
         Self {
             bars: std::io::stderr().is_terminal().then(MultiProgress::new),
             total: OnceLock::new(),
+            watched: Mutex::default(),
         }
     }
 
@@ -39,9 +46,49 @@ impl Console {
 
     /// Returns a watcher for a case.
     pub fn watch(&self, id: &str) -> Watcher {
+        self.watch_for(id, None)
+    }
+
+    /// Returns a watcher for a case, which stops it after `limit`.
+    pub fn watch_for(&self, id: &str, limit: Option<Duration>) -> Watcher {
         let style = style("  {spinner} {prefix:.dim} {msg} {pos}/{len}");
         let bar = self.add(0, style).with_prefix(id.to_owned());
-        Watcher { bar }
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.retain(|bar| !bar.is_finished());
+        watched.push(bar.clone());
+        Watcher {
+            bar,
+            deadline: limit.and_then(|limit| Instant::now().checked_add(limit)),
+            late: AtomicBool::new(false),
+        }
+    }
+
+    /// Says what is under way, where no bars do.
+    pub fn beat(&self) {
+        if self.bars.is_none() {
+            eprintln!("{}", self.under_way());
+        }
+    }
+
+    fn under_way(&self) -> String {
+        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let bars = watched.iter().filter(|bar| !bar.is_finished());
+        let cases = bars.map(|bar| {
+            let stage = bar.message();
+            let stage = if stage.is_empty() { "start" } else { &stage };
+            let steps = bar.length().unwrap_or(0);
+            format!("{} ({stage} {}/{steps})", bar.prefix(), bar.position())
+        });
+        let cases: Vec<String> = cases.collect();
+        let (done, all, time) = self.total.get().map_or((0, 0, Duration::ZERO), |total| {
+            let all = total.length().unwrap_or(0);
+            (total.position(), all, total.elapsed())
+        });
+        let time = FormattedDuration(time);
+        format!(
+            "[{done}/{all}] after {time}, under way: {}",
+            cases.join(", ")
+        )
     }
 
     /// Tells of a result.
@@ -125,7 +172,18 @@ impl Progress for Watcher {
     }
 
     fn cancelled(&self) -> bool {
-        interrupted()
+        let late = self.deadline.is_some_and(|end| Instant::now() >= end);
+        if late {
+            self.late.store(true, Ordering::Relaxed);
+        }
+        late || interrupted()
+    }
+}
+
+impl Watcher {
+    /// Whether the case was stopped because its time was over.
+    pub fn was_late(&self) -> bool {
+        self.late.load(Ordering::Relaxed)
     }
 }
 
@@ -137,4 +195,36 @@ impl Drop for Watcher {
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the templates are right")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_under_way_is_told_while_it_is() {
+        let console = Console::new();
+        console.start(3);
+        let done = console.watch("a");
+        let watcher = console.watch("b");
+        drop(done);
+        watcher.stage("reconstruct", 5);
+        watcher.step("layer1");
+        let told = console.under_way();
+        assert_eq!(told, "[0/3] after 00:00:00, under way: b (reconstruct 1/5)");
+    }
+
+    #[test]
+    fn a_case_is_stopped_when_its_time_is_over() {
+        let console = Console::new();
+        for (limit, late) in [
+            (None, false),
+            (Some(Duration::from_secs(3600)), false),
+            (Some(Duration::ZERO), true),
+        ] {
+            let watcher = console.watch_for("a", limit);
+            assert_eq!((&watcher as &dyn Progress).check().is_err(), late);
+            assert_eq!(watcher.was_late(), late);
+        }
+    }
 }

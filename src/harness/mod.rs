@@ -4,6 +4,7 @@
 //! soon as it is there, before it is compared with its golden; a case that fails or panics harms no other.
 
 mod console;
+mod lock;
 mod panics;
 mod publish;
 mod run;
@@ -12,8 +13,9 @@ mod summaries;
 mod trial;
 
 pub use console::Console;
+pub use lock::{Lock, LockError};
 pub use publish::{PublishError, load, publish, publish_accepted};
-pub use run::{Options, Report, run};
+pub use run::{Options, Report, RunError, run};
 pub use signal::{interrupted, listen};
 pub use summaries::Summaries;
 pub use trial::trials;
@@ -29,6 +31,7 @@ use rayon::ThreadPoolBuilder;
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Where results lie.
 #[derive(Debug, Clone)]
@@ -84,6 +87,12 @@ pub enum Failure {
     /// Its record differs from its golden.
     #[error(transparent)]
     Golden(#[from] GoldenError),
+    /// It took longer than it may.
+    #[error("it took longer than the {} s that `--timeout` gives a case, and was stopped", .0.as_secs_f64())]
+    Timeout(Duration),
+    /// The folder of results is gone.
+    #[error("folder `{}` was removed or replaced while the run worked in it; run again for what is missing there", .0.display())]
+    Vanished(PathBuf),
     /// A thread pool cannot be made.
     #[error(transparent)]
     Threads(#[from] rayon::ThreadPoolBuildError),
@@ -101,6 +110,15 @@ impl Harness {
             golden: folders.golden.clone(),
             force,
             threads: threads.max(1),
+        }
+    }
+
+    /// Returns the same harness with this many bytes for the activations of a case, see [`Engine::with_memory`].
+    #[must_use]
+    pub fn with_memory(self, bytes: usize) -> Self {
+        Self {
+            engine: self.engine.with_memory(bytes),
+            ..self
         }
     }
 

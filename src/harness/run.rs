@@ -1,13 +1,15 @@
 //! `ptsbench run`: many cases side by side.
 
-use super::{Console, Folders, Harness, Summaries, chain, interrupted};
+use super::{Console, Failure, Folders, Harness, Lock, LockError, Summaries, chain, interrupted};
 use crate::case::Case;
 use crate::record::StoreError;
 use crate::suite::{Entry, Suite};
 use candle_core::Device;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 /// How to run.
 #[derive(Debug, Clone)]
@@ -20,6 +22,23 @@ pub struct Options {
     pub force: bool,
     /// Parts of case ids; a case runs if its id holds any of them, or if there are none.
     pub filters: Vec<String>,
+    /// Bytes for the activations of each case that runs, see [`crate::pipeline::Engine::with_memory`].
+    pub memory: usize,
+    /// How long a case may take, waiting for what it shares with others included.
+    pub timeout: Option<Duration>,
+    /// How often a line says what is under way, where stderr is no terminal.
+    pub heartbeat: Option<Duration>,
+}
+
+/// A run that cannot be begun or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The folder of results cannot be had.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A summary cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// How a run went.
@@ -45,16 +64,18 @@ impl Options {
     }
 }
 
-/// Runs the selected cases of `suites`, and stores what became of them.
+/// Runs the selected cases of `suites`, and stores what became of them in the folder of `options`.
 ///
 /// # Errors
-/// [`StoreError`] where the summary cannot be written; records that cannot be written fail their case.
+/// [`RunError`] where another run works in the folder, or the summary cannot be written; records that cannot be written fail
+/// their case.
 pub fn run(
     suites: &[Suite],
     device: &Device,
     options: &Options,
     console: &Console,
-) -> Result<Report, StoreError> {
+) -> Result<Report, RunError> {
+    let lock = Lock::take(&options.folders.reports)?;
     let entries: Vec<&Entry> = suites
         .iter()
         .flat_map(|suite| &suite.entries)
@@ -72,10 +93,13 @@ pub fn run(
         &options.folders,
         options.force,
         cores / jobs,
-    );
+    )
+    .with_memory(options.memory);
     console.start(cases.len());
     let crew = Crew {
         harness,
+        lock,
+        options,
         console,
         summaries: Summaries::of(suites),
         report: Mutex::default(),
@@ -95,6 +119,8 @@ pub fn run(
 /// What the threads of a run share.
 struct Crew<'a> {
     harness: Harness,
+    lock: Lock,
+    options: &'a Options,
     console: &'a Console,
     summaries: Summaries,
     report: Mutex<Report>,
@@ -102,14 +128,25 @@ struct Crew<'a> {
 
 impl Crew<'_> {
     fn run_all(&self, cases: &[&Case], jobs: usize) {
-        let next = AtomicUsize::new(0);
+        let next = &AtomicUsize::new(0);
+        let (working, ended) = channel::<()>();
         thread::scope(|scope| {
             for _ in 0..jobs {
-                scope.spawn(|| {
+                let working = working.clone();
+                scope.spawn(move || {
+                    let _working = working;
                     while let Some(case) = cases.get(next.fetch_add(1, Ordering::SeqCst)) {
                         self.run(case);
                     }
                 });
+            }
+            drop(working);
+            // Nothing is ever sent: the channel closes when the last of them ends.
+            while let Some(pause) = self.options.heartbeat {
+                if ended.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
+                    break;
+                }
+                self.console.beat();
             }
         });
     }
@@ -119,8 +156,13 @@ impl Crew<'_> {
             return self.count(|report| &mut report.left);
         }
         let id = case.spec.id();
-        let watcher = self.console.watch(&id);
-        let result = self.harness.run(case, &watcher);
+        let watcher = self.console.watch_for(&id, self.options.timeout);
+        let result = if self.lock.is_in_place() {
+            self.harness.run(case, &watcher)
+        } else {
+            Err(Failure::Vanished(self.lock.folder().to_owned()))
+        };
+        let late = watcher.was_late();
         drop(watcher);
         match result {
             Ok(done) => {
@@ -134,7 +176,8 @@ impl Crew<'_> {
             // What was stopped has not failed.
             Err(_) if interrupted() => self.count(|report| &mut report.left),
             Err(failure) => {
-                let message = chain(&failure);
+                let timeout = self.options.timeout.filter(|_| late);
+                let message = chain(&timeout.map_or(failure, Failure::Timeout));
                 self.count(|report| &mut report.failed);
                 self.console.failed(&id, &message);
                 self.summaries.add_failed(&case.spec, &message);

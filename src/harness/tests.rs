@@ -61,6 +61,9 @@ fn cases_that_fail_or_panic_harm_no_other() {
         jobs: 2,
         force: false,
         filters: Vec::new(),
+        memory: Engine::MEMORY,
+        timeout: None,
+        heartbeat: None,
     };
     let report = || run(&suites, &Device::Cpu, &options, &Console::new()).unwrap();
     let expected = Report {

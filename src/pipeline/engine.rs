@@ -29,6 +29,7 @@ use std::sync::Arc;
 pub struct Engine {
     device: Device,
     cache: Option<PathBuf>,
+    memory: usize,
     checkpoints: Shared<String, Arc<Checkpoint>>,
     datasets: Shared<String, Arc<dyn Dataset>>,
     subjects: Shared<(String, String, String, Allow), Arc<Subject>>,
@@ -56,17 +57,37 @@ struct Baseline {
 }
 
 impl Engine {
+    /// The bytes that the activations of a case take at most, if nobody says otherwise.
+    pub const MEMORY: usize = 4 << 30;
+
     /// Makes an engine that keeps dense baselines and tables of allocators in the folder `cache`, if given.
     pub fn new(device: Device, cache: Option<PathBuf>) -> Self {
         Self {
             device,
             cache,
+            memory: Self::MEMORY,
             checkpoints: Shared::default(),
             datasets: Shared::default(),
             subjects: Shared::default(),
             baselines: Shared::default(),
             tables: Shared::default(),
         }
+    }
+
+    /// Returns the same engine with this many bytes for the activations of calibration samples that a case keeps; more are computed again
+    /// whenever they are asked for. Results do not depend on it. Weights, the calibration images themselves and what a batch needs while it
+    /// runs come on top.
+    #[must_use]
+    pub fn with_memory(self, bytes: usize) -> Self {
+        Self {
+            memory: bytes,
+            ..self
+        }
+    }
+
+    /// Returns the bytes for the activations of a case, see [`Self::with_memory`].
+    pub fn memory(&self) -> usize {
+        self.memory
     }
 
     /// Returns the device.

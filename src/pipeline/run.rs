@@ -1,14 +1,14 @@
 //! One case from start to end.
 
 use super::machine::{environment, peak_rss};
-use super::samples::{MEMORY, Samples};
+use super::samples::Samples;
 use super::{Companions, Engine, Outcome, Subject};
 use crate::allocate::Allocation;
 use crate::case::{Case, CaseError, Stage};
 use crate::graph::{ParamId, Weights};
 use crate::mask::{Mask, masks};
 use crate::progress::Progress;
-use crate::reconstruct::{Job, Settings, UnitReport};
+use crate::reconstruct::{Job, Settings, Uncorrected, UnitReport};
 use crate::record::{self, Environment, Layer, Metric, Record, SCHEMA, Seconds, Sparsity, Unit};
 use crate::tasks::{Evaluation, EvaluationRequest, Exhibit};
 use candle_core::Tensor;
@@ -41,13 +41,14 @@ pub(super) fn run(
     let allocation = clock.time(|s| &mut s.allocate, || run.allocate())?;
     let (masks, masked) = clock.time(|s| &mut s.mask, || run.mask(&allocation))?;
     let mut rebuilt = run.reconstruct(&masks, masked, &mut clock)?;
+    rebuilt.notes.splice(..0, allocation.notes.iter().cloned());
     let dense = run.baseline()?;
     let sparse = clock.time(
         |s| &mut s.evaluate,
         || run.evaluate(&rebuilt.weights, &dense),
     )?;
     let left_out = "unreadable test images left out";
-    rebuilt.notes.extend(unread(left_out, &sparse.skipped));
+    rebuilt.notes.extend(listed(left_out, &sparse.skipped));
     let checkpoint = subject
         .checkpoint_of(&rebuilt.weights)
         .map_err(run.at(Stage::Evaluate))?;
@@ -171,7 +172,7 @@ impl Run<'_> {
         let settings = &self.case.spec.settings;
         let calibration = self.samples.get().map_err(self.at(Stage::Reconstruct))?;
         let replaced = "unreadable calibration images replaced by others";
-        rebuilt.notes.extend(unread(replaced, &calibration.skipped));
+        rebuilt.notes.extend(listed(replaced, &calibration.skipped));
         let masks = mask_tensors(self.engine, self.subject, masks).map_err(self.at(Stage::Mask))?;
         let job = Job {
             graph: self.subject.graph(),
@@ -183,7 +184,7 @@ impl Run<'_> {
                 iterations: settings.iterations,
                 batch_size: settings.batch_size,
                 seed: settings.seed,
-                memory: MEMORY,
+                memory: self.engine.memory(),
             },
         };
         for link in self.case.reconstruction.links() {
@@ -193,12 +194,13 @@ impl Run<'_> {
                 || job.correct(link, weights, self.progress),
             );
             let skipped = corrected.map_err(self.at(Stage::Correct))?;
-            rebuilt.notes.extend(without_bias(&skipped));
+            rebuilt.notes.extend(uncorrected(&skipped));
             let reports = clock.time(
                 |s| &mut s.reconstruct,
                 || job.reconstruct(link, weights, self.progress),
             );
             let reports = reports.map_err(self.at(Stage::Reconstruct))?;
+            rebuilt.notes.extend(not_finite(&reports));
             rebuilt.units.extend(reports.into_iter().map(unit));
         }
         Ok(rebuilt)
@@ -275,24 +277,48 @@ fn mask_tensors(
         .collect()
 }
 
-/// Says how many images could not be read, and what was wrong with the first few.
-fn unread(what: &str, skipped: &[String]) -> Option<String> {
+/// Says how many there are, and which ones the first few are.
+fn listed(what: &str, all: &[String]) -> Option<String> {
     const NAMED: usize = 3;
-    let more = match skipped.len().saturating_sub(NAMED) {
+    let more = match all.len().saturating_sub(NAMED) {
         0 => String::new(),
         more => format!("; ... and {more} more"),
     };
-    let named = &skipped[..skipped.len().min(NAMED)];
-    (!skipped.is_empty()).then(|| format!("{what}: {} ({}{more})", skipped.len(), named.join("; ")))
+    let named = &all[..all.len().min(NAMED)];
+    (!all.is_empty()).then(|| format!("{what}: {} ({}{more})", all.len(), named.join("; ")))
 }
 
-fn without_bias(layers: &[String]) -> Option<String> {
-    (!layers.is_empty()).then(|| {
-        format!(
-            "bias correction skipped layers without a bias: {}",
-            layers.join(", ")
-        )
-    })
+fn uncorrected(layers: &Uncorrected) -> impl Iterator<Item = String> {
+    let why = [
+        (
+            "bias correction skipped layers without a bias",
+            &layers.without_bias,
+        ),
+        (
+            "correction skipped layers that it would have given NaN or infinity",
+            &layers.not_finite,
+        ),
+    ];
+    let notes = why
+        .map(|(why, layers)| (!layers.is_empty()).then(|| format!("{why}: {}", layers.join(", "))));
+    notes.into_iter().flatten()
+}
+
+/// Says in which units descent led to NaN or infinity, and which had no loss to begin with.
+fn not_finite(reports: &[UnitReport]) -> impl Iterator<Item = String> {
+    let named = |unit: &UnitReport| format!("{} at step {}", unit.name, unit.iterations);
+    let diverged = reports.iter().filter(|unit| unit.diverged).map(named);
+    let lossless = reports.iter().filter(|unit| !unit.loss_before.is_finite());
+    let lossless = lossless.map(|unit| unit.name.clone());
+    let diverged = listed(
+        "units whose descent diverged, at their best until then",
+        &diverged.collect::<Vec<_>>(),
+    );
+    let lossless = listed(
+        "units without a finite loss, left as they were",
+        &lossless.collect::<Vec<_>>(),
+    );
+    diverged.into_iter().chain(lossless)
 }
 
 /// Puts what the dense and the sparse network see in the same samples together.
@@ -363,7 +389,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notes_name_the_first_few_images() {
+    fn notes_name_the_first_few() {
         let skipped = |count| (0..count).map(|i| format!("image {i}")).collect::<Vec<_>>();
         for (count, note) in [
             (0, None),
@@ -374,7 +400,34 @@ mod tests {
                 Some("left out: 5 (image 0; image 1; image 2; ... and 2 more)"),
             ),
         ] {
-            assert_eq!(unread("left out", &skipped(count)).as_deref(), note);
+            assert_eq!(listed("left out", &skipped(count)).as_deref(), note);
         }
+    }
+
+    #[test]
+    fn what_is_not_finite_is_noted() {
+        let report = |name: &str, loss_before, diverged| UnitReport {
+            name: name.to_owned(),
+            layers: Vec::new(),
+            loss_before,
+            loss_after: loss_before,
+            iterations: 7,
+            diverged,
+            seconds: 0.0,
+        };
+        let reports = [
+            report("a", 1.0, false),
+            report("b", 1.0, true),
+            report("c", f64::NAN, false),
+        ];
+        let notes: Vec<String> = not_finite(&reports).collect();
+        assert_eq!(
+            notes,
+            [
+                "units whose descent diverged, at their best until then: 1 (b at step 7)",
+                "units without a finite loss, left as they were: 1 (c)",
+            ]
+        );
+        assert_eq!(not_finite(&reports[..1]).count(), 0);
     }
 }

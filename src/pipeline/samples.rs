@@ -10,9 +10,6 @@ use std::cell::OnceCell;
 use std::error::Error;
 use std::fmt;
 
-/// Bytes of activations held before they are recomputed instead.
-pub(super) const MEMORY: usize = 2 << 30;
-
 /// The calibration samples of a case.
 pub struct Samples<'a> {
     engine: &'a Engine,
@@ -108,7 +105,7 @@ impl Calibrate for Samples<'_> {
             objective: self.case.task.objective(),
             batch_size: settings.batch_size,
             seed: settings.seed,
-            memory: MEMORY,
+            memory: self.engine.memory(),
             progress: self.progress,
         })
     }

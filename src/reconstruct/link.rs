@@ -20,8 +20,16 @@ pub struct Settings {
     pub batch_size: usize,
     /// The seed of the order of samples.
     pub seed: u64,
-    /// Bytes of activations held before they are recomputed instead.
+    /// The bytes that activations take at most; more are computed again instead of being kept.
     pub memory: usize,
+}
+
+impl Settings {
+    /// Returns the share of the memory of each of those who keep activations: a walker of the dense network, one of the sparse network, the
+    /// targets of a unit. The last share is for what a walker leaves while it moves on.
+    pub(super) fn share(&self) -> usize {
+        self.memory / 4
+    }
 }
 
 /// A network to be reconstructed. The graph has its batch norms folded.
@@ -54,13 +62,23 @@ pub struct UnitReport {
     pub loss_after: f64,
     /// Steps taken.
     pub iterations: usize,
+    /// Whether the last of them led to NaN or infinity, so that what was best before it counts.
+    pub diverged: bool,
     /// Wall time.
     pub seconds: f64,
 }
 
+/// Layers that a correction leaves as they are, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Uncorrected {
+    /// Those without a bias, which the correction needs.
+    pub without_bias: Vec<String>,
+    /// Those that would get a weight or a bias that is not a finite number.
+    pub not_finite: Vec<String>,
+}
+
 impl Job<'_> {
-    /// Applies the correction of `link` to every layer of `weights`, in topological order. Returns the names of the layers
-    /// that have no bias where the correction needs one.
+    /// Applies the correction of `link` to every layer of `weights`, in topological order, but where that cannot be done.
     ///
     /// # Errors
     /// [`ReconstructError`] where the network fails, or on request.
@@ -69,8 +87,8 @@ impl Job<'_> {
         link: &Link,
         weights: &mut Weights,
         progress: &dyn Progress,
-    ) -> Result<Vec<String>, ReconstructError> {
-        let mut skipped = Vec::new();
+    ) -> Result<Uncorrected, ReconstructError> {
+        let mut skipped = Uncorrected::default();
         if link.correction.is_none() {
             return Ok(skipped);
         }
@@ -88,9 +106,13 @@ impl Job<'_> {
             let state = LayerState::new(self, unit, weights, [&dense, source]);
             let state = link.correction.apply(state)?;
             if state.lacks_bias {
-                skipped.push(state.name().to_owned());
+                skipped.without_bias.push(state.name().to_owned());
             }
-            state.store(weights);
+            if state.is_finite()? {
+                state.store(weights);
+            } else {
+                skipped.not_finite.push(state.name().to_owned());
+            }
             progress.step(&unit.name);
         }
         Ok(skipped)
@@ -139,8 +161,7 @@ impl Job<'_> {
     }
 
     fn walkers(&self) -> (Walker<'_>, Walker<'_>) {
-        // Half the budget each: one for the dense network, one for the sparse one.
-        let budget = self.settings.memory / 2;
+        let budget = self.settings.share();
         let walker = Walker::new(self.graph, self.dense, self.inputs, budget);
         (walker.clone(), walker)
     }

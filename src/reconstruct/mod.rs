@@ -8,7 +8,7 @@
 //! # Adding a solver
 //! Write `solver/<name>.rs` with a struct of its parameters that implements [`Solver`], and add a line to [`SOLVERS`]. A solver
 //! gets a [`Problem`] (a unit, its tensors, and any batch of its inputs with the outputs to be met) and returns new tensors. It
-//! need not check whether it made things better: what is worse than the start is thrown away by the caller.
+//! need not check whether it made things better: what is worse than the start, or no finite number, is thrown away by the caller.
 //!
 //! # Adding a correction
 //! Write `correction/<name>.rs` with a function on a [`correction::LayerState`], and add a line to [`CORRECTIONS`].
@@ -19,7 +19,7 @@ pub mod solver;
 mod spec;
 
 pub use correction::CORRECTIONS;
-pub use link::{Job, Settings, UnitReport};
+pub use link::{Job, Settings, Uncorrected, UnitReport};
 pub use solver::{Problem, SOLVERS, Solution, Solver};
 pub use spec::{Input, Link, Reconstruction, ReconstructionSpecError};
 

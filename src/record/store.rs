@@ -44,6 +44,9 @@ pub enum StoreErrorKind {
     /// The file system refuses.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// The file system refuses to take it.
+    #[error("it cannot be written, make room or access for it and run again")]
+    Unwritten(#[source] io::Error),
     /// The file is not the JSON that it should be.
     #[error("not a result in JSON, delete it to compute it anew")]
     Json(#[from] serde_json::Error),
@@ -197,7 +200,7 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
 fn write_json(path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
     let mut text = serde_json::to_vec_pretty(value).map_err(|error| failure(path, error))?;
     text.push(b'\n');
-    atomic::write(path, &text).map_err(|error| failure(path, error))
+    atomic::write(path, &text).map_err(|error| failure(path, StoreErrorKind::Unwritten(error)))
 }
 
 #[cfg(test)]

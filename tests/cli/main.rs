@@ -6,6 +6,11 @@
 
 mod detect;
 mod fid;
+#[cfg(unix)]
+mod folders;
+#[cfg(unix)]
+mod kills;
+mod numbers;
 mod report;
 mod sample;
 

@@ -16,13 +16,14 @@ const CHECKPOINTS: usize = 8;
 /// Decay of the means of gradients and of their squares (Kingma and Ba 2015).
 const BETAS: [f64; 2] = [0.9, 0.999];
 
-/// Learns from `start`, and returns the best rates met with the course of events.
+/// Learns from `start`, and returns the best rates met with the course of events, and the step that led to NaN or infinity, if one did: it
+/// is the last one.
 pub(super) fn learn(
     technique: &Fcpts,
     context: Context<'_>,
     calibration: &Calibration<'_>,
     start: &[f64],
-) -> Result<(Vec<f64>, Learning), AllocateError> {
+) -> Result<(Vec<f64>, Learning, Option<usize>), AllocateError> {
     let mut learner = Learner::new(technique, context, calibration, start)?;
     let iterations = technique.iterations.get();
     let progress = calibration.progress;
@@ -35,19 +36,22 @@ pub(super) fn learn(
         calibration.batch_size,
     );
     course.note(0, &learner)?;
+    let mut diverged = None;
     for step in 1..=iterations {
         progress.check()?;
         let decay = cosine(step - 1, iterations);
-        let loss = learner.step(&order.batch(), step as i32, decay)?;
-        course.learning.losses.push(loss);
-        let sparsity = learner.scores.sparsity(&learner.bridges);
-        course.learning.constraint.push(sparsity - context.target);
-        if is_due(step, iterations, CHECKPOINTS) {
-            course.note(step, &learner)?;
+        let due = is_due(step, iterations, CHECKPOINTS);
+        match course.step(&mut learner, &order.batch(), (step, decay), due) {
+            Err(AllocateError::Diverged) => {
+                diverged = Some(step);
+                break;
+            }
+            taken => taken?,
         }
         progress.step("step");
     }
-    Ok(course.end(technique.weights))
+    let (rates, learning) = course.end(technique.weights);
+    Ok((rates, learning, diverged))
 }
 
 /// What is written down on the way.
@@ -65,6 +69,24 @@ impl Course {
                 moments: Vec::new(),
             },
         }
+    }
+
+    /// Takes a step, after which a moment may be due.
+    fn step(
+        &mut self,
+        learner: &mut Learner<'_>,
+        rows: &[u32],
+        (step, decay): (usize, f64),
+        due: bool,
+    ) -> Result<(), AllocateError> {
+        let loss = learner.step(rows, step as i32, decay)?;
+        self.learning.losses.push(loss);
+        let sparsity = learner.scores.sparsity(&learner.bridges);
+        self.learning.constraint.push(sparsity - learner.target);
+        if due {
+            self.note(step, learner)?;
+        }
+        Ok(())
     }
 
     fn note(&mut self, step: usize, learner: &Learner<'_>) -> Result<(), AllocateError> {
@@ -181,6 +203,9 @@ impl<'a> Learner<'a> {
         if self.technique.weights == Training::Trained {
             self.move_weights(&thresholds, &gradients, step, decay)?;
         }
+        if !self.scores.0.iter().all(|score| score.is_finite()) {
+            return Err(AllocateError::Diverged);
+        }
         self.scores.project(&self.bridges, self.target);
         Ok(loss)
     }
@@ -243,7 +268,11 @@ impl<'a> Learner<'a> {
                 Some(moments) => moments,
                 none => none.insert(Moments::zeros_like(&gradient)?),
             };
-            self.latent[index] = numbers(&rule.take(&weight, &gradient, moments)?)?;
+            let moved = numbers(&rule.take(&weight, &gradient, moments)?)?;
+            if !moved.iter().all(|weight| weight.is_finite()) {
+                return Err(AllocateError::Diverged);
+            }
+            self.latent[index] = moved;
             self.bridges[index] = Bridge::new(&self.latent[index], self.technique.density);
         }
         Ok(())

@@ -95,14 +95,20 @@ impl Default for Fcpts {
 impl Allocator for Fcpts {
     fn rates(&self, context: Context<'_>) -> Result<Rates, AllocateError> {
         let name = serde_json::to_string(&(NAME, self, context.target))?;
-        let (rates, learning) = context.kept(NAME, &name, || {
+        let (rates, learning, diverged) = context.kept(NAME, &name, || {
             let calibration = context.calibration(NAME)?;
             let start = self.init.rates(context, calibration.seed)?;
             learn(self, context, &calibration, &start)
         })?;
+        let notes = diverged.map(|step: usize| {
+            format!(
+                "learning the rates diverged at step {step}, what was learned before it was kept"
+            )
+        });
         Ok(Rates {
             rates,
             evidence: Some(Evidence::Learning(learning)),
+            notes: notes.into_iter().collect(),
         })
     }
 

@@ -141,3 +141,28 @@ fn without_data_it_says_so() {
     let error = ALLOCATORS.build(&"fcpts:elk".parse().unwrap()).unwrap_err();
     assert_eq!(error.to_string(), "bad parameters in `fcpts:elk`");
 }
+
+#[test]
+fn learning_that_diverges_keeps_what_came_before() {
+    let small = Small::new();
+    let spec = "fcpts:erk(weights=trained,weight_lr=1e300,iterations=40)";
+    let (allocation, learning) = allocate(spec, &small, 0.5);
+    assert!(learning.losses.len() < 40, "{learning:?}");
+    assert_eq!(learning.losses.len(), learning.constraint.len());
+    let last = learning.moments.last().unwrap();
+    let rates: Vec<f64> = allocation.layers.iter().map(|l| l.sparsity).collect();
+    assert_eq!(rates, last.rates);
+    let [note] = allocation.notes.as_slice() else {
+        panic!("{:?}", allocation.notes)
+    };
+    assert!(
+        note.starts_with("learning the rates diverged at step "),
+        "{note}"
+    );
+    assert!(
+        allocate("fcpts:erk(iterations=9)", &small, 0.5)
+            .0
+            .notes
+            .is_empty()
+    );
+}

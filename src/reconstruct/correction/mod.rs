@@ -12,7 +12,7 @@ use crate::capture::{Walker, batches};
 use crate::graph::{NodeId, ParamId, Role, Shape, Unit, Weights};
 use crate::kernels;
 use crate::registry::{Named, Registry};
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Result as CandleResult, Tensor};
 
 /// Every correction by name.
 pub static CORRECTIONS: Registry<Correction> = Registry::new(
@@ -141,6 +141,16 @@ impl<'a> LayerState<'a> {
         if let (Some(id), Some(bias)) = (self.bias_id(), self.bias) {
             weights.set(id, bias);
         }
+    }
+
+    /// Whether weight and bias are finite numbers.
+    pub(super) fn is_finite(&self) -> CandleResult<bool> {
+        let tensors = [Some(&self.weight), self.bias.as_ref()];
+        // What is not finite has no distance to itself.
+        let distances = tensors.into_iter().flatten();
+        let distances = distances.map(|tensor| kernels::squared_distance(tensor, tensor));
+        let sum: f64 = distances.sum::<CandleResult<f64>>()?;
+        Ok(sum.is_finite())
     }
 
     /// Returns the layer's name.

@@ -73,6 +73,7 @@ impl Solver for Exact {
             tensors: layer.tensors(problem, &solved)?,
             iterations: 1,
             loss: None,
+            diverged: false,
         })
     }
 }

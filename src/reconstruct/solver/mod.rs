@@ -49,4 +49,18 @@ pub struct Solution {
     pub iterations: usize,
     /// What [`Problem::loss`] says of them, where the solver has asked.
     pub loss: Option<f64>,
+    /// Whether the last step led to NaN or infinity, and what is given is the best before it.
+    pub diverged: bool,
+}
+
+impl Solution {
+    /// Returns the start.
+    pub(super) fn nothing() -> Self {
+        Self {
+            tensors: Vec::new(),
+            iterations: 0,
+            loss: None,
+            diverged: false,
+        }
+    }
 }

@@ -22,10 +22,6 @@ impl Solver for Nothing {
         _problem: &Problem<'_>,
         _progress: &dyn Progress,
     ) -> Result<Solution, ReconstructError> {
-        Ok(Solution {
-            tensors: Vec::new(),
-            iterations: 0,
-            loss: None,
-        })
+        Ok(Solution::nothing())
     }
 }

@@ -48,7 +48,7 @@ impl<'a> Problem<'a> {
         let numel = |id: &ValueId| job.graph.value(*id).shape.numel();
         let elements: usize = unit.outputs.iter().map(numel).sum();
         let bytes = elements * problem.samples() * DType::F32.size_in_bytes();
-        if bytes <= job.settings.memory / 2 {
+        if bytes <= job.settings.share() {
             let dense = |rows: &[u32]| problem.dense_outputs(rows);
             problem.targets = Some(gathered(problem.samples(), dense)?);
         }
@@ -168,11 +168,17 @@ impl<'a> Problem<'a> {
         progress: &dyn Progress,
     ) -> Result<UnitReport, ReconstructError> {
         let loss_before = self.loss(&self.start)?;
+        let solution = if loss_before.is_finite() {
+            solver.solve(self, progress)?
+        } else {
+            Solution::nothing()
+        };
         let Solution {
             tensors,
             iterations,
             loss,
-        } = solver.solve(self, progress)?;
+            diverged,
+        } = solution;
         let loss = match loss {
             Some(loss) => loss,
             None => self.loss(&self.with(&tensors))?,
@@ -190,6 +196,7 @@ impl<'a> Problem<'a> {
             loss_before,
             loss_after: if better { loss } else { loss_before },
             iterations,
+            diverged,
             seconds: 0.0,
         })
     }
