@@ -3,22 +3,38 @@
 use super::CLASSES;
 use crate::data::files::Thing;
 use crate::data::{Annotation, AnnotationError, AnnotationErrorKind, Place, Rect, Standing};
-use roxmltree::{Document, Node};
+use roxmltree::{Document, Node, ParsingOptions};
 use std::path::Path;
+
+/// The largest file, in bytes, and the most nodes in it: a hundred times those of the largest of PASCAL VOC. What elements inherit from one
+/// another, and what their attributes are compared with, grows with the square of both.
+const LARGEST: usize = 1 << 18;
+const MOST_NODES: u32 = 1 << 14;
 
 /// Returns the objects of an annotation; `path` names it in messages.
 ///
 /// # Errors
 /// The first thing that is wrong with it.
-pub(super) fn things(path: &Path, bytes: &[u8]) -> Result<Vec<Thing>, AnnotationError> {
+pub(in crate::data) fn things(path: &Path, bytes: &[u8]) -> Result<Vec<Thing>, AnnotationError> {
     let fault = |place, kind| AnnotationError {
         path: path.to_owned(),
         place,
         kind,
     };
     let malformed = |why: String| fault(None, AnnotationErrorKind::Malformed(why));
+    if bytes.len() > LARGEST {
+        let length = bytes.len();
+        return Err(malformed(format!(
+            "it has {length} bytes, expected at most {LARGEST}"
+        )));
+    }
     let text = str::from_utf8(bytes).map_err(|error| malformed(error.to_string()))?;
-    let document = Document::parse(text).map_err(|error| malformed(error.to_string()))?;
+    let options = ParsingOptions {
+        nodes_limit: MOST_NODES,
+        ..ParsingOptions::default()
+    };
+    let document = Document::parse_with_options(text, options);
+    let document = document.map_err(|error| malformed(error.to_string()))?;
     let root = document.root_element();
     if !root.has_tag_name("annotation") {
         let name = root.tag_name().name();
