@@ -148,7 +148,14 @@ mod tests {
             1 => (length as u16).to_le_bytes().to_vec(),
             _ => length.to_le_bytes().to_vec(),
         };
-        [MAGIC, &[version, 0], &length[..], header.as_bytes(), values].concat()
+        [
+            &MAGIC[..],
+            &[version, 0],
+            &length,
+            header.as_bytes(),
+            values,
+        ]
+        .concat()
     }
 
     fn read(bytes: &[u8]) -> Result<Vec<f64>, String> {
@@ -201,7 +208,7 @@ mod tests {
             let message = read(&array(1, &header, &[0; 8])).unwrap_err();
             assert!(message.contains(why), "{message}");
         }
-        let long = [MAGIC, &[2, 0][..], &[0xff; 4]].concat();
+        let long = [&MAGIC[..], &[2, 0], &[0xff; 4]].concat();
         let message = read(&long).unwrap_err();
         assert_eq!(
             message,
