@@ -213,7 +213,7 @@ fn rows() -> Vec<Row> {
                 false,
             ),
             statistics,
-            "has an array `mu` that cannot be read: it has 81 bytes, expected 8000073 by its header",
+            "has an array `mu` that cannot be read: it has 82 bytes, expected 8000074 by its header",
         ),
         row(
             "claim-sigma.npz",
@@ -234,7 +234,7 @@ fn rows() -> Vec<Row> {
                 true,
             ),
             statistics,
-            "has an array `sigma` that cannot be read: it has 1073741925 bytes, expected 101 by its header",
+            "has an array `sigma` that cannot be read: it has 1073741926 bytes, expected 102 by its header",
         ),
         row(
             "claim.gz",

@@ -11,7 +11,7 @@ use std::path::Path;
 /// The magic of unsigned bytes, less the number of dimensions.
 const UNSIGNED_BYTES: u32 = 0x0800;
 
-/// The most bytes of values: twice those of the largest file of the family, EMNIST's by class.
+/// The most bytes of values: twice those of EMNIST's images by class, 697,932 of 784.
 const MOST: u128 = 1 << 30;
 
 /// Bytes in `D` dimensions.

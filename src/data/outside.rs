@@ -1,4 +1,4 @@
-//! The bytes of files from outside through the readers of the formats, without files: for [`crate::fuzzing`].
+//! The bytes of files from outside through the readers of the formats, without files: for the table in `src/fuzzing.rs`.
 //!
 //! What is wrong is an error of the reader's, and dropped here.
 

@@ -4,7 +4,7 @@ use super::node::{Node, Param, Value};
 use super::{Graph, Op, OpError, Shape, ValueId};
 use std::collections::HashSet;
 
-/// The most operators of a graph: ten times those of the largest network that is known here.
+/// The most operators of a graph.
 const MOST_OPERATORS: usize = 1 << 14;
 
 /// The most elements of a value of one sample, or of a parameter: a gibibyte of f32 and four.

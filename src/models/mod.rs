@@ -458,7 +458,7 @@ mod tests {
             ),
             (
                 "vit_micro_patch4_28(mlp_ratio=1e300)",
-                "`mlp_ratio` is 1e300, expected at most 65536",
+                "`mlp_ratio` is 1e+300, expected at most 65536",
             ),
             (
                 "vit_micro_patch4_28(depth=65536)",

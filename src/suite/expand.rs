@@ -9,7 +9,7 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use std::error::Error;
 
-/// The most cases of a suite: a hundred times those of the largest one here.
+/// The most cases of a suite.
 const MOST_CASES: usize = 100_000;
 
 /// A suite with all its cases, nothing loaded.

@@ -3,13 +3,15 @@
 use super::CLASSES;
 use crate::data::files::Thing;
 use crate::data::{Annotation, AnnotationError, AnnotationErrorKind, Place, Rect, Standing};
-use roxmltree::{Document, Node, ParsingOptions};
+use roxmltree::{Document, Node};
 use std::path::Path;
 
-/// The largest file, in bytes, and the most nodes in it: a hundred times those of the largest of PASCAL VOC. What elements inherit from one
-/// another, and what their attributes are compared with, grows with the square of both.
-const LARGEST: usize = 1 << 18;
-const MOST_NODES: u32 = 1 << 14;
+/// The largest file, in bytes.
+const LARGEST: usize = 1 << 20;
+
+/// The most equals signs in a file, and with them attributes, which annotations have no use for: each is compared with all others of its
+/// element, and the names of spaces that they declare are copied from element to element.
+const MOST_SIGNS: usize = 1 << 12;
 
 /// Returns the objects of an annotation; `path` names it in messages.
 ///
@@ -28,13 +30,14 @@ pub(in crate::data) fn things(path: &Path, bytes: &[u8]) -> Result<Vec<Thing>, A
             "it has {length} bytes, expected at most {LARGEST}"
         )));
     }
+    let signs = bytes.iter().filter(|byte| **byte == b'=').count();
+    if signs > MOST_SIGNS {
+        return Err(malformed(format!(
+            "it has {signs} equals signs, expected at most {MOST_SIGNS}"
+        )));
+    }
     let text = str::from_utf8(bytes).map_err(|error| malformed(error.to_string()))?;
-    let options = ParsingOptions {
-        nodes_limit: MOST_NODES,
-        ..ParsingOptions::default()
-    };
-    let document = Document::parse_with_options(text, options);
-    let document = document.map_err(|error| malformed(error.to_string()))?;
+    let document = Document::parse(text).map_err(|error| malformed(error.to_string()))?;
     let root = document.root_element();
     if !root.has_tag_name("annotation") {
         let name = root.tag_name().name();
