@@ -21,6 +21,9 @@ const UNPACKED: u64 = 1 << 30;
 /// How much the process may grow: a small part of what is claimed.
 const GROWTH: u64 = 16 << 20;
 
+/// The name of the file that is made long.
+const LONG: &str = "long.jpg";
+
 /// A file, how it is read, and what the error says of it.
 struct Row {
     name: &'static str,
@@ -253,6 +256,12 @@ fn rows() -> Vec<Row> {
             idx,
             "has 18 bytes unpacked, expected 17 by its header",
         ),
+        row(
+            LONG,
+            Vec::new(),
+            image,
+            "it is a file of 536870912 bytes, expected at most 268435456",
+        ),
         row("a.png", png(), image, large),
         row("a.jpg", jpeg(), image, large),
         row("a.bmp", bmp(), image, large),
@@ -287,6 +296,11 @@ fn what_claims_too_much_is_refused_before_memory_is_taken() {
     for row in &rows {
         fs::write(folder.path().join(row.name), &row.bytes).unwrap();
     }
+    // A file that is long and empty takes no room on most disks.
+    let long = fs::File::options()
+        .write(true)
+        .open(folder.path().join(LONG));
+    long.unwrap().set_len(1 << 29).unwrap();
     // Making the bombs took memory: the system is asked to count anew.
     let counts = fs::write("/proc/self/clear_refs", "5").is_ok();
     let before = peak();

@@ -30,13 +30,13 @@ pub(in crate::data) fn things(path: &Path, bytes: &[u8]) -> Result<Vec<Thing>, A
             "it has {length} bytes, expected at most {LARGEST}"
         )));
     }
-    let signs = bytes.iter().filter(|byte| **byte == b'=').count();
+    let text = str::from_utf8(bytes).map_err(|error| malformed(error.to_string()))?;
+    let signs = text.matches('=').count();
     if signs > MOST_SIGNS {
         return Err(malformed(format!(
             "it has {signs} equals signs, expected at most {MOST_SIGNS}"
         )));
     }
-    let text = str::from_utf8(bytes).map_err(|error| malformed(error.to_string()))?;
     let document = Document::parse(text).map_err(|error| malformed(error.to_string()))?;
     let root = document.root_element();
     if !root.has_tag_name("annotation") {
