@@ -23,6 +23,8 @@ pub mod data;
 pub mod descent;
 pub mod distill;
 pub mod exit;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod golden;
 pub mod graph;
 pub mod harness;
@@ -43,5 +45,6 @@ pub mod weights;
 
 /// Activations are large, short-lived and made anew at every step: the system's allocator would return each one to the
 /// system, and half the time of a light kernel would go into page faults.
+#[cfg(not(feature = "fuzzing"))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 /// A module imports only from those before it.
-const ORDER: [&str; 28] = [
+const ORDER: [&str; 29] = [
     "atomic",
     "exit",
     "progress",
@@ -35,6 +35,7 @@ const ORDER: [&str; 28] = [
     "leaderboard",
     "harness",
     "cli",
+    "fuzzing",
     "lib",
     "main",
 ];

@@ -89,10 +89,20 @@ pub enum DataError {
     Length {
         /// The file.
         path: PathBuf,
-        /// The number of bytes, header included.
+        /// The number of bytes, header included; of too many, up to the first that is one.
         found: usize,
         /// The number that the header announces, header included.
         expected: u128,
+    },
+    /// A file's header announces more than is read.
+    #[error("`{}` has {found} values by its header, expected at most {most}", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The number of values.
+        found: u128,
+        /// How many it may have.
+        most: u128,
     },
     /// An image beyond the end of its split was asked for.
     #[error("there is no {split} image {index}, expected 0 to {count} (exclusive)")]
@@ -227,6 +237,22 @@ pub enum ImageError {
     /// A JPEG file ends early, of which the decoder would make a picture that is partly grey.
     #[error("it ends before its end-of-image marker")]
     Truncated,
+    /// Its header tells of more pixels than are read.
+    #[error("it is {}x{} pixels, expected at most {most} in all", size[0], size[1])]
+    TooLarge {
+        /// The width and the height.
+        size: [u32; 2],
+        /// How many pixels it may have.
+        most: u64,
+    },
+    /// The file has more bytes than are read.
+    #[error("it is a file of {size} bytes, expected at most {most}")]
+    File {
+        /// The number of bytes.
+        size: u64,
+        /// How many it may have.
+        most: u64,
+    },
     /// A width or height is zero.
     #[error("it has no pixels")]
     Empty,

@@ -11,6 +11,9 @@ use std::path::Path;
 /// The magic of unsigned bytes, less the number of dimensions.
 const UNSIGNED_BYTES: u32 = 0x0800;
 
+/// The most bytes of values: twice those of EMNIST's images by class, 697,932 of 784.
+const MOST: u128 = 1 << 30;
+
 /// Bytes in `D` dimensions.
 #[derive(Debug, PartialEq)]
 pub struct Idx<const D: usize> {
@@ -24,24 +27,29 @@ impl<const D: usize> Idx<D> {
     /// Reads the gzipped idx file `packed`; `path` names it in messages.
     ///
     /// # Errors
-    /// A damaged stream, another magic, or a length that is not the header's.
+    /// A damaged stream, another magic, more values than are read, or a length that is not the header's: no more is unpacked than the header
+    /// announces.
     pub fn decode(path: &Path, packed: &[u8]) -> Result<Self, DataError> {
-        let mut values = Vec::new();
-        GzDecoder::new(packed)
-            .read_to_end(&mut values)
-            .map_err(|source| DataError::Read {
+        let mut stream = GzDecoder::new(packed);
+        let mut unpack = |bytes: &mut Vec<u8>, most: u128| {
+            let read = stream.by_ref().take(most as u64).read_to_end(bytes);
+            read.map_err(|source| DataError::Read {
                 path: path.to_owned(),
                 source,
-            })?;
-        let length = |expected| DataError::Length {
+            })
+        };
+        let length = |found: usize, expected| DataError::Length {
             path: path.to_owned(),
-            found: values.len(),
+            found,
             expected,
         };
-        let header = 4 * (D + 1);
-        let mut words = values
-            .get(..header)
-            .ok_or(length(header as u128))?
+        let header = 4 * (D as u128 + 1);
+        let mut start = Vec::new();
+        unpack(&mut start, header)?;
+        if (start.len() as u128) < header {
+            return Err(length(start.len(), header));
+        }
+        let mut words = start
             .chunks_exact(4)
             .map(|word| u32::from_be_bytes(word.try_into().expect("chunks have four bytes")));
         let expected = UNSIGNED_BYTES | D as u32;
@@ -55,11 +63,21 @@ impl<const D: usize> Idx<D> {
         }
         let dims: [usize; D] =
             std::array::from_fn(|_| words.next().expect("one word a dimension") as usize);
-        let expected = header as u128 + dims.iter().map(|&dim| dim as u128).product::<u128>();
-        if values.len() as u128 != expected {
-            return Err(length(expected));
+        let sizes = dims.iter().map(|&dim| dim as u128);
+        let expected = sizes.fold(1, u128::saturating_mul);
+        if expected > MOST {
+            return Err(DataError::TooLong {
+                path: path.to_owned(),
+                found: expected,
+                most: MOST,
+            });
         }
-        values.drain(..header);
+        let mut values = Vec::new();
+        // One more byte tells a longer stream.
+        unpack(&mut values, expected + 1)?;
+        if values.len() as u128 != expected {
+            return Err(length(start.len() + values.len(), header + expected));
+        }
         Ok(Self { dims, values })
     }
 }
@@ -117,11 +135,21 @@ mod tests {
             ),
             (
                 &huge,
-                "`x.gz` has 13 bytes unpacked, expected 18446744065119617037 by its header",
+                "`x.gz` has 18446744065119617025 values by its header, expected at most 1073741824",
             ),
         ] {
             assert_eq!(message(&pack(bytes)), message_);
         }
+    }
+
+    #[test]
+    fn no_more_is_unpacked_than_the_header_announces() {
+        let bomb = pack(&[&MATRIX[..], &vec![0; 1 << 24]].concat());
+        let found = message(&bomb);
+        assert_eq!(
+            found,
+            "`x.gz` has 19 bytes unpacked, expected 18 by its header"
+        );
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod image;
 mod imagefolder;
 mod images;
 mod memory;
+pub(crate) mod outside;
 mod preprocess;
 mod reader;
 mod resize;

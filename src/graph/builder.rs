@@ -4,6 +4,12 @@ use super::node::{Node, Param, Value};
 use super::{Graph, Op, OpError, Shape, ValueId};
 use std::collections::HashSet;
 
+/// The most operators of a graph.
+const MOST_OPERATORS: usize = 1 << 14;
+
+/// The most elements of a value of one sample, or of a parameter: a gibibyte of f32 and four.
+const MOST_ELEMENTS: [usize; 2] = [1 << 28, 1 << 30];
+
 /// Makes a [`Graph`], operator by operator, inferring shapes on the way.
 #[derive(Debug, Default)]
 pub struct Builder {
@@ -28,6 +34,19 @@ pub enum BuildError {
     /// Parameters are to be shared with an operator that is not there.
     #[error("there is no `{0}` to share parameters with")]
     Absent(String),
+    /// There are too many operators, as where a depth was mistyped.
+    #[error("the network has more than {MOST_OPERATORS} operators")]
+    Operators,
+    /// A value or a parameter is too large, as where a width was mistyped.
+    #[error("`{name}` is of shape {shape}, expected at most {most} elements")]
+    Elements {
+        /// The value or the parameter.
+        name: String,
+        /// Its shape.
+        shape: Shape,
+        /// How many elements it may have.
+        most: usize,
+    },
 }
 
 impl Builder {
@@ -42,7 +61,7 @@ impl Builder {
     /// [`BuildError::Duplicate`] for a name in use.
     pub fn input(&mut self, name: &str, shape: impl Into<Shape>) -> Result<ValueId, BuildError> {
         self.claim(name)?;
-        let id = self.value(name, shape.into());
+        let id = self.value(name, shape.into())?;
         self.graph.inputs.push(id);
         Ok(id)
     }
@@ -71,6 +90,9 @@ impl Builder {
             role: decl.role,
         });
         self.graph.params.extend(named);
+        for Param { name, shape, .. } in &self.graph.params[first..] {
+            held(name, &shape.as_slice().into(), MOST_ELEMENTS[1])?;
+        }
         Ok(output)
     }
 
@@ -113,13 +135,16 @@ impl Builder {
         inputs: &[ValueId],
         params: Vec<super::ParamId>,
     ) -> Result<ValueId, BuildError> {
+        if self.graph.nodes.len() >= MOST_OPERATORS {
+            return Err(BuildError::Operators);
+        }
         self.claim(name)?;
         let shapes: Vec<&Shape> = inputs.iter().map(|v| &self.graph.value(*v).shape).collect();
         let shape = op.shape(&shapes).map_err(|source| BuildError::Operator {
             node: name.to_owned(),
             source,
         })?;
-        let output = self.value(name, shape);
+        let output = self.value(name, shape)?;
         self.graph.nodes.push(Node {
             name: name.to_owned(),
             op,
@@ -131,12 +156,13 @@ impl Builder {
         Ok(output)
     }
 
-    fn value(&mut self, name: &str, shape: Shape) -> ValueId {
+    fn value(&mut self, name: &str, shape: Shape) -> Result<ValueId, BuildError> {
+        held(name, &shape, MOST_ELEMENTS[0])?;
         self.graph.values.push(Value {
             name: name.to_owned(),
             shape,
         });
-        ValueId(self.graph.values.len() - 1)
+        Ok(ValueId(self.graph.values.len() - 1))
     }
 
     fn claim(&mut self, name: &str) -> Result<(), BuildError> {
@@ -145,5 +171,34 @@ impl Builder {
         } else {
             Err(BuildError::Duplicate(name.to_owned()))
         }
+    }
+}
+
+/// Checks that a value or a parameter has no more elements than it may have.
+fn held(name: &str, shape: &Shape, most: usize) -> Result<(), BuildError> {
+    let dims = shape.dims().iter();
+    let elements = dims.copied().try_fold(1, usize::checked_mul);
+    if elements.is_some_and(|elements| elements <= most) {
+        return Ok(());
+    }
+    Err(BuildError::Elements {
+        name: name.to_owned(),
+        shape: shape.clone(),
+        most,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_memory_holds_is_refused() {
+        let mut builder = Builder::new();
+        let wide = builder.input("x", [1 << 20, 1 << 20]);
+        let message = "`x` is of shape [1048576, 1048576], expected at most 268435456 elements";
+        assert_eq!(wide.unwrap_err().to_string(), message);
+        let overflown = builder.input("y", [1 << 40, 1 << 40]);
+        assert!(matches!(overflown, Err(BuildError::Elements { .. })));
     }
 }

@@ -15,6 +15,7 @@ mod topk;
 mod voc;
 
 pub use detections::{Detection, Detections, Scene};
+pub(crate) use gaussian::npy::Array;
 pub use gaussian::{Moments, Statistics, StatisticsError};
 pub use generation::{Drawings, Seen};
 pub use impressions::{Gathering, Impressions, InceptionScore};

@@ -64,6 +64,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+/// The largest number that a parameter of a model may be: what shapes and counts of it then come to does not overflow.
+const LARGEST: f64 = 65_536.0;
+
 /// Every family of models.
 pub static FAMILIES: Registry<&'static dyn Family> = Registry::new(
     "model family",
@@ -315,6 +318,7 @@ impl<A: Architecture> Variant<A> {
     /// Returns the architecture with the parameters that `spec` overrides.
     fn overridden(&self, spec: &Spec) -> Result<A, ModelError> {
         let merged = || {
+            within(&spec.params)?;
             let mut value = serde_json::to_value(&self.architecture)?;
             if let Some(fields) = value.as_object_mut() {
                 let own = spec.params.iter().filter(|(key, _)| !is_edit(key));
@@ -326,6 +330,17 @@ impl<A: Architecture> Variant<A> {
             spec: spec.to_string(),
             source,
         })
+    }
+}
+
+/// Checks that no number is larger than [`LARGEST`].
+fn within(params: &Params) -> Result<(), serde_json::Error> {
+    let large = |value: &Value| value.as_f64().is_some_and(|number| number.abs() > LARGEST);
+    match params.iter().find(|(_, value)| large(value)) {
+        Some((key, value)) => Err(serde::de::Error::custom(format!(
+            "`{key}` is {value}, expected at most {LARGEST}"
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -427,4 +442,37 @@ pub fn build(spec: &Spec) -> Result<Model, ModelError> {
 /// Iterates over the names of all models.
 pub fn names() -> impl Iterator<Item = &'static str> {
     FAMILIES.iter().flat_map(|family| family.variants())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::error::Error;
+
+    #[test]
+    fn networks_that_no_memory_holds_are_refused() {
+        for (text, why) in [
+            (
+                "vit_micro_patch4_28(depth=4000000000)",
+                "`depth` is 4000000000, expected at most 65536",
+            ),
+            (
+                "vit_micro_patch4_28(mlp_ratio=1e300)",
+                "`mlp_ratio` is 1e+300, expected at most 65536",
+            ),
+            (
+                "vit_micro_patch4_28(depth=65536)",
+                "the network has more than 16384 operators",
+            ),
+            (
+                "vgg11(num_classes=65536,in_chans=65536,img_size=4096)",
+                "expected at most 268435456 elements",
+            ),
+        ] {
+            let error = build(&text.parse().unwrap()).unwrap_err();
+            let cause = error.source().map(ToString::to_string);
+            let message = cause.unwrap_or_default();
+            assert!(message.contains(why), "{text}: {message}");
+        }
+    }
 }

@@ -168,19 +168,24 @@ impl Store {
     }
 
     fn read_record(&self, path: &Path) -> Result<Record, StoreError> {
-        let value: serde_json::Value = read_json(path)?;
-        match value.get("schema").and_then(serde_json::Value::as_u64) {
-            Some(found) if found != u64::from(SCHEMA) => {
-                return Err(failure(path, StoreErrorKind::Schema { found }));
-            }
-            _ => {}
-        }
-        let record: Record = serde_json::from_value(value).map_err(|error| failure(path, error))?;
+        let bytes = fs::read(path).map_err(|error| failure(path, error))?;
+        let record = Record::parse(&bytes).map_err(|kind| failure(path, kind))?;
         if self.path(&record.case)? == path {
             Ok(record)
         } else {
             let case = record.case;
             Err(failure(path, StoreErrorKind::Misplaced { case }))
+        }
+    }
+}
+
+impl Record {
+    /// Reads a record from the bytes of its file.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, StoreErrorKind> {
+        let value: serde_json::Value = serde_json::from_slice(bytes)?;
+        match value.get("schema").and_then(serde_json::Value::as_u64) {
+            Some(found) if found != u64::from(SCHEMA) => Err(StoreErrorKind::Schema { found }),
+            _ => Ok(serde_json::from_value(value)?),
         }
     }
 }

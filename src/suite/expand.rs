@@ -9,6 +9,9 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use std::error::Error;
 
+/// The most cases of a suite.
+const MOST_CASES: usize = 100_000;
+
 /// A suite with all its cases, nothing loaded.
 #[derive(Debug)]
 pub struct Suite {
@@ -31,7 +34,7 @@ pub struct Entry {
 
 impl Suite {
     /// Reads a suite from the text of its file; `variable` looks up `${...}`.
-    pub(super) fn parse(
+    pub(crate) fn parse(
         name: &str,
         text: &str,
         variable: &dyn Fn(&str) -> Option<String>,
@@ -40,8 +43,11 @@ impl Suite {
         let bases = file.bases(name)?;
         let mut entries: Vec<Entry> = Vec::new();
         let mut seen: HashMap<String, (CaseSpec, &str)> = HashMap::new();
+        let mut left = MOST_CASES;
         for section in &file.sections {
-            for spec in section.cases(&bases, &file.settings)? {
+            let cases = section.cases(&bases, &file.settings, left)?;
+            left -= cases.len();
+            for spec in cases {
                 let id = spec.id();
                 match seen.get(&id) {
                     None => {
@@ -83,11 +89,12 @@ impl SuiteFile {
 }
 
 impl Section {
-    /// Returns the full product, subjects outermost.
+    /// Returns the full product, subjects outermost, where it has no more than `most` cases.
     fn cases(
         &self,
         bases: &[CaseSpec],
         suite: &toml::Table,
+        most: usize,
     ) -> Result<Vec<CaseSpec>, SuiteErrorKind> {
         let settings = self.settings(suite)?;
         if let Some(value) = self.sparsities.iter().find(|s| !(0.0..1.0).contains(*s)) {
@@ -96,8 +103,18 @@ impl Section {
                 value: *value,
             });
         }
+        let subjects = self.subjects(bases)?;
+        let lists = [&self.allocators, &self.reconstructions].map(Vec::len);
+        let sizes = [subjects.len(), self.sparsities.len()].into_iter();
+        let count = sizes.chain(lists).try_fold(1, usize::checked_mul);
+        if count.is_none_or(|count| count > most) {
+            return Err(SuiteErrorKind::TooManyCases {
+                section: self.name.clone(),
+                most: MOST_CASES,
+            });
+        }
         let mut cases = Vec::new();
-        for base in self.subjects(bases)? {
+        for base in subjects {
             for allocator in &self.allocators {
                 for reconstruction in &self.reconstructions {
                     cases.extend(self.sparsities.iter().map(|sparsity| CaseSpec {

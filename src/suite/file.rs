@@ -99,6 +99,16 @@ pub enum SuiteErrorKind {
         /// The section.
         section: String,
     },
+    /// The products of the lists are beyond all measure.
+    #[error(
+        "the suite has more than {most} cases up to section `{section}`, expected shorter lists"
+    )]
+    TooManyCases {
+        /// The section that is too much.
+        section: String,
+        /// How many a suite may have.
+        most: usize,
+    },
     /// A rate is no share.
     #[error("section `{section}` has sparsity {value}, expected a number in [0, 1)")]
     Sparsity {

@@ -54,6 +54,14 @@ impl Config {
     }
 }
 
+/// Returns how images are expected by the text of a `config.json`, as the metadata `preprocess`, if that is what it says.
+pub(crate) fn read_config(text: &str) -> Option<String> {
+    match Config::read(text).ok()?? {
+        Config::Timm(pretrained) => Some(pretrained.preprocess()),
+        Config::Diffusers(_) => None,
+    }
+}
+
 impl Pretrained {
     /// Returns the sides in pixels after resizing and cutting, where they are known: timm rounds the former down.
     fn sides(&self) -> Option<[usize; 2]> {

@@ -21,7 +21,10 @@ mod spec;
 
 pub use bind::{Alias, AllowUnused, BindError, Bound, Expected, Misshapen, bind};
 pub use checkpoint::Checkpoint;
+pub(crate) use config::read_config;
 pub use embedded::{EMBEDDED, EmbeddedCheckpoint};
 pub use error::{CheckpointError, CheckpointErrorKind, PickleError, WeightsError, WriteError};
+pub(crate) use pytorch::decode_object;
 pub use safetensors::write_safetensors;
+pub(crate) use sharded::read_index;
 pub use spec::WeightsSpec;

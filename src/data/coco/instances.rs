@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 
 /// The test images.
 #[derive(Debug)]
-pub(super) struct Instances {
+pub(in crate::data) struct Instances {
     /// Their paths below the folder of images, in the order of their ids.
-    pub(super) files: Vec<PathBuf>,
+    pub(in crate::data) files: Vec<PathBuf>,
     /// What is known of each.
-    pub(super) truth: Vec<Truth>,
+    pub(in crate::data) truth: Vec<Truth>,
     /// The names of classes, in the order of the ids of categories.
-    pub(super) classes: Vec<String>,
+    pub(in crate::data) classes: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,7 +57,7 @@ impl Instances {
     ///
     /// # Errors
     /// Another form than that of `instances_val2017.json`, or no images.
-    pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, DataError> {
+    pub(in crate::data) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, DataError> {
         let file: File = serde_json::from_slice(bytes).map_err(|source| DataError::Json {
             path: path.to_owned(),
             expected: "COCO's `images`, `annotations` and `categories`",

@@ -11,7 +11,7 @@
 //! without gaps. A crowd may be found any number of times. Annotations of images that are not in the list are passed over, as by
 //! `pycocotools`.
 
-mod instances;
+pub(super) mod instances;
 #[cfg(test)]
 mod tests;
 

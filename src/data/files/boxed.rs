@@ -82,7 +82,7 @@ impl BoxedFiles {
 
 impl Truth {
     /// Checks that all is known, and that boxes lie in an image of this height and width.
-    fn check(&self, size: [usize; 2]) -> Result<(), AnnotationError> {
+    pub(in crate::data) fn check(&self, size: [usize; 2]) -> Result<(), AnnotationError> {
         let things = self.things.as_ref().map_err(Clone::clone)?;
         let fault = |thing: &Thing| {
             fault(&thing.annotation.rect, size).map(|kind| AnnotationError {

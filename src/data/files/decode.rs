@@ -1,15 +1,18 @@
 //! One file to one image.
 
 use crate::data::{DataError, Image, ImageError};
-use image::{ImageFormat, ImageReader, Limits};
-use std::fs;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use std::fs::{self, File};
 use std::io::Cursor;
 use std::panic::catch_unwind;
 use std::path::Path;
 
-/// The bytes that a decoder may take. A larger image is refused before any are taken: Pillow warns of a decompression bomb from
-/// the same size on (89 million pixels).
+/// The bytes that a file may have, and a decoder take.
 const MEMORY: u64 = 256 << 20;
+
+/// The most pixels of an image. A larger one is refused before any memory is taken: Pillow warns of a decompression bomb from
+/// the same size on.
+const PIXELS: u64 = MEMORY / 3;
 
 /// Reads a file as red, green and blue.
 pub(in crate::data) fn decode(path: &Path) -> Result<Image, DataError> {
@@ -32,15 +35,35 @@ pub(in crate::data) fn size(path: &Path) -> Option<[usize; 2]> {
 }
 
 fn read(path: &Path) -> Result<Image, ImageError> {
-    let bytes = fs::read(path)?;
-    let mut reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format()?;
-    if reader.format() == Some(ImageFormat::Jpeg) && !is_whole_jpeg(&bytes) {
+    let file = File::open(path)?;
+    let size = file.metadata()?.len();
+    if size > MEMORY {
+        return Err(ImageError::File { size, most: MEMORY });
+    }
+    drop(file);
+    read_bytes(&fs::read(path)?)
+}
+
+/// Reads the bytes of a file as red, green and blue.
+pub(in crate::data) fn read_bytes(bytes: &[u8]) -> Result<Image, ImageError> {
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
+    if reader.format() == Some(ImageFormat::Jpeg) && !is_whole_jpeg(bytes) {
         return Err(ImageError::Truncated);
     }
     let mut limits = Limits::default();
     limits.max_alloc = Some(MEMORY);
-    reader.limits(limits);
-    let pixels = reader.decode()?.into_rgb8();
+    reader.limits(limits.clone());
+    let mut decoder = reader.into_decoder()?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > PIXELS {
+        return Err(ImageError::TooLarge {
+            size: [width, height],
+            most: PIXELS,
+        });
+    }
+    limits.reserve(decoder.total_bytes())?;
+    decoder.set_limits(limits)?;
+    let pixels = DynamicImage::from_decoder(decoder)?.into_rgb8();
     let [height, width] = [pixels.height(), pixels.width()].map(|side| side as usize);
     if height * width == 0 {
         return Err(ImageError::Empty);

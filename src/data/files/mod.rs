@@ -9,7 +9,7 @@ mod plain;
 pub(super) mod testing;
 
 pub(super) use boxed::{BoxedFiles, Parts, Thing, Truth};
-pub(super) use decode::{decode, size};
+pub(super) use decode::{decode, read_bytes, size};
 pub(super) use format::FolderFormat;
 pub use listing::image_files;
 pub(super) use listing::{EXTENSIONS, FileList, images, is_hidden, walk};

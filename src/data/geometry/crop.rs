@@ -1,6 +1,6 @@
 //! The middle of the image, as classification networks take it.
 
-use super::{Placement, Square, pixels, proportional};
+use super::{Placement, Square, length, pixels, proportional};
 use crate::data::Image;
 use crate::data::resize::resize;
 use crate::models::Interpolation;
@@ -16,8 +16,10 @@ use std::ops::Range;
 #[serde(deny_unknown_fields)]
 pub struct Crop {
     /// The length of the shorter side after resizing, in pixels.
+    #[serde(deserialize_with = "length")]
     pub resize: NonZeroUsize,
     /// The side of the square, in pixels.
+    #[serde(deserialize_with = "length")]
     pub crop: NonZeroUsize,
     /// How pixels are interpolated.
     pub interpolation: Interpolation,

@@ -1,6 +1,6 @@
 //! The whole image in its proportions and a border on the right and below, as the detectors of torchvision and YOLOX take it.
 
-use super::{Placement, Square, pixels, proportional};
+use super::{Placement, Square, length, pixels, proportional};
 use crate::data::Image;
 use crate::data::resize::resize;
 use crate::models::Interpolation;
@@ -16,10 +16,13 @@ use std::num::NonZeroUsize;
 #[serde(deny_unknown_fields)]
 pub struct Letterbox {
     /// The length of the shorter side after resizing, in pixels.
+    #[serde(deserialize_with = "length")]
     pub min: NonZeroUsize,
     /// The largest length of the longer side after resizing, in pixels.
+    #[serde(deserialize_with = "length")]
     pub max: NonZeroUsize,
     /// The side of the square, in pixels.
+    #[serde(deserialize_with = "length")]
     pub side: NonZeroUsize,
     /// The level of the border in all channels; if absent, that which is nearest to the mean of each channel, for torchvision
     /// fills with zeros what is normalised already.

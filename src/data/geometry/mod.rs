@@ -12,14 +12,18 @@ pub use stretch::Stretch;
 
 use super::Image;
 use crate::models::{Fit, Preprocessing};
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::num::NonZeroUsize;
+
+/// The largest length that can be written, in pixels: what such lengths are multiplied with does not overflow.
+const LONGEST: usize = 1 << 16;
 
 /// How an image becomes a square; which way it is, its fields tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     untagged,
-    expecting = "expected a geometry of positive sides: `resize` and `crop`, or `side`, or `min`, `max`, `side` and perhaps `fill` (a byte), \
+    expecting = "expected a geometry of positive sides up to 65536: `resize` and `crop`, or `side`, or `min`, `max`, `side` and perhaps `fill` (a byte), \
     and with either of them `interpolation`: `bilinear`, `bicubic` or `plain-bilinear`"
 )]
 pub enum Geometry {
@@ -136,6 +140,15 @@ fn pixels(side: usize) -> NonZeroUsize {
     NonZeroUsize::new(side).expect("what images are made for has pixels")
 }
 
+/// Reads a length that is not larger than [`LONGEST`].
+fn length<'de, D: Deserializer<'de>>(number: D) -> Result<NonZeroUsize, D::Error> {
+    let length = NonZeroUsize::deserialize(number)?;
+    if length.get() > LONGEST {
+        return Err(D::Error::custom("a length beyond all measure"));
+    }
+    Ok(length)
+}
+
 /// Returns what `length` is where `side` becomes `to`, rounded, and one at least.
 fn proportional(length: NonZeroUsize, side: NonZeroUsize, to: usize) -> NonZeroUsize {
     let [length, side] = [length, side].map(NonZeroUsize::get);
@@ -160,6 +173,20 @@ mod tests {
             write!(text, "{p:02x}").unwrap();
             text
         })
+    }
+
+    /// Found by fuzzing: a `config.json` with a `crop_pct` of zero has images resized to all pixels that can be counted.
+    #[test]
+    fn lengths_beyond_all_measure_are_refused() {
+        let read = |length: &str| {
+            let crop = format!(r#"{{"resize":{length},"crop":224,"interpolation":"bilinear"}}"#);
+            serde_json::from_str::<Geometry>(&crop)
+        };
+        assert!(read("65536").is_ok());
+        for length in ["65537", "18446744073709551615", "0"] {
+            let message = read(length).unwrap_err().to_string();
+            assert!(message.contains("positive sides up to 65536"), "{message}");
+        }
     }
 
     /// Results of PyTorch on the same image; `tests/reference/interpolate.py` made them.

@@ -1,6 +1,6 @@
 //! The whole image without regard to its proportions, as SSD takes it.
 
-use super::{Placement, Square, pixels};
+use super::{Placement, Square, length, pixels};
 use crate::data::Image;
 use crate::data::resize::resize;
 use crate::models::Interpolation;
@@ -12,6 +12,7 @@ use std::num::NonZeroUsize;
 #[serde(deny_unknown_fields)]
 pub struct Stretch {
     /// The side of the square, in pixels.
+    #[serde(deserialize_with = "length")]
     pub side: NonZeroUsize,
     /// How pixels are interpolated.
     pub interpolation: Interpolation,

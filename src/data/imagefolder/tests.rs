@@ -173,6 +173,7 @@ fn what_cannot_be_read_says_why() {
     let noise = RgbImage::from_fn(64, 64, |x, y| Rgb([(x * y) as u8, (x ^ y) as u8, x as u8]));
     let jpeg = encoded(&noise.clone().into(), ImageFormat::Jpeg);
     let png = encoded(&noise.into(), ImageFormat::Png);
+    let large = "it is 60000x60000 pixels, expected at most 89478485 in all";
     let truncated = "it ends before its end-of-image marker";
     for (bytes, why) in [
         (jpeg[..jpeg.len() / 2].to_vec(), truncated),
@@ -184,10 +185,10 @@ fn what_cannot_be_read_says_why() {
             "format could not be determined",
         ),
         (Vec::new(), "format could not be determined"),
-        (huge(ImageFormat::Jpeg), "Memory limit exceeded"),
-        (huge(ImageFormat::Png), "Memory limit exceeded"),
-        (huge(ImageFormat::Bmp), "Memory limit exceeded"),
-        (b"P6 60000 60000 255\n".to_vec(), "Memory limit exceeded"),
+        (huge(ImageFormat::Jpeg), large),
+        (huge(ImageFormat::Png), large),
+        (huge(ImageFormat::Bmp), large),
+        (b"P6 60000 60000 255\n".to_vec(), large),
     ] {
         let dir = TempDir::new().unwrap();
         write(&dir, "val/cat/x.jpg", &bytes);

@@ -12,7 +12,7 @@
 
 #[cfg(test)]
 mod tests;
-mod xml;
+pub(super) mod xml;
 
 use super::files::{BoxedFiles, FileList, FolderFormat, Parts, Truth, hash_bytes, read};
 use super::{AnnotationError, AnnotationErrorKind, DataError, Dataset};

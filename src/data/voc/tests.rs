@@ -113,6 +113,10 @@ fn an_annotation_that_cannot_be_used_costs_its_image_alone() {
         (replaced("</object>", ""), "`DIR/Annotations/bad.xml` is malformed: expected 'object' tag, not 'annotation' at 4:1".to_owned()),
         ("<html/>".to_owned(), "`DIR/Annotations/bad.xml` is malformed: it is `<html>`, expected `<annotation>`".to_owned()),
         (String::new(), "`DIR/Annotations/bad.xml` is malformed: ".to_owned()),
+        // What is compared and copied for these grows with their square.
+        ("<a xmlns:b='c'>".repeat(4100), "`DIR/Annotations/bad.xml` is malformed: it has 4100 equals signs, expected at most 4096".to_owned()),
+        ("<a>".repeat(1 << 19), "`DIR/Annotations/bad.xml` is malformed: it has 1572864 bytes, expected at most 1048576".to_owned()),
+        ("<a>".repeat(1 << 18), "`DIR/Annotations/bad.xml` is malformed: ".to_owned()),
     ] {
         let dir = TempDir::new().unwrap();
         add(&dir, "", "good", std::slice::from_ref(&good));

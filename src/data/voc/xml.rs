@@ -6,18 +6,37 @@ use crate::data::{Annotation, AnnotationError, AnnotationErrorKind, Place, Rect,
 use roxmltree::{Document, Node};
 use std::path::Path;
 
+/// The largest file, in bytes.
+const LARGEST: usize = 1 << 20;
+
+/// The most equals signs in a file, and with them attributes, which annotations have no use for: each is compared with all others of its
+/// element, and the names of spaces that they declare are copied from element to element.
+const MOST_SIGNS: usize = 1 << 12;
+
 /// Returns the objects of an annotation; `path` names it in messages.
 ///
 /// # Errors
 /// The first thing that is wrong with it.
-pub(super) fn things(path: &Path, bytes: &[u8]) -> Result<Vec<Thing>, AnnotationError> {
+pub(in crate::data) fn things(path: &Path, bytes: &[u8]) -> Result<Vec<Thing>, AnnotationError> {
     let fault = |place, kind| AnnotationError {
         path: path.to_owned(),
         place,
         kind,
     };
     let malformed = |why: String| fault(None, AnnotationErrorKind::Malformed(why));
+    if bytes.len() > LARGEST {
+        let length = bytes.len();
+        return Err(malformed(format!(
+            "it has {length} bytes, expected at most {LARGEST}"
+        )));
+    }
     let text = str::from_utf8(bytes).map_err(|error| malformed(error.to_string()))?;
+    let signs = text.matches('=').count();
+    if signs > MOST_SIGNS {
+        return Err(malformed(format!(
+            "it has {signs} equals signs, expected at most {MOST_SIGNS}"
+        )));
+    }
     let document = Document::parse(text).map_err(|error| malformed(error.to_string()))?;
     let root = document.root_element();
     if !root.has_tag_name("annotation") {

@@ -33,7 +33,7 @@ pub(super) fn read(
 }
 
 /// Returns the things in an image of this height and width.
-fn things(
+pub(in crate::data) fn things(
     path: &Path,
     text: &str,
     size: [usize; 2],

@@ -11,8 +11,8 @@
 //! A line of a label is `class cx cy w h`: the index of the class, the centre and the size of the box in parts of the image's width
 //! and height, which are read from the header of the image.
 
-mod labels;
-mod names;
+pub(super) mod labels;
+pub(super) mod names;
 #[cfg(test)]
 mod tests;
 

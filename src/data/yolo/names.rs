@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// Returns the names in the file `path`: those of `names` where it is YAML, otherwise its lines. `None` where there are none, or
 /// they are written in a way that is not read here.
-pub(super) fn parse(path: &Path, bytes: &[u8]) -> Option<Vec<String>> {
+pub(in crate::data) fn parse(path: &Path, bytes: &[u8]) -> Option<Vec<String>> {
     let text = str::from_utf8(bytes).ok()?;
     let names = if path.extension() == Some(OsStr::new("yaml")) {
         of_yaml(text)?

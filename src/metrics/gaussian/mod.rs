@@ -1,6 +1,7 @@
 //! Features of images, summed up by their mean and covariance: what two sets of images are compared by.
 
 mod frechet;
+pub(crate) mod npy;
 mod npz;
 
 use candle_core::{DType, Tensor};
@@ -45,8 +46,16 @@ pub enum StatisticsError {
         /// What is wrong with it.
         why: String,
     },
-    /// candle cannot read or write.
-    #[error("statistics `{}` cannot be read or written", path.display())]
+    /// A file that the system does not let be read.
+    #[error("statistics `{}` cannot be read", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// candle cannot write.
+    #[error("statistics `{}` cannot be written", path.display())]
     Npz {
         /// The file.
         path: PathBuf,

@@ -1,12 +1,16 @@
 //! Statistics files, as pytorch-fid has them: `NumPy` archives with `mu` `[d]` and `sigma` `[d, d]`.
 
+use super::npy::{Array, Header};
 use super::{Statistics, StatisticsError};
-use candle_core::npy::NpzTensors;
-use candle_core::{DType, Device, Result as CandleResult, Tensor};
+use candle_core::{Device, Tensor};
+use std::fs::File;
+use std::io::{BufReader, Read, Seek};
 use std::path::Path;
+use zip::ZipArchive;
+use zip::read::ZipFile;
 
-/// More features than any network has: what claims more is no statistics file, and is not read.
-const MOST: usize = 1 << 14;
+/// More features than networks have: what claims more is no statistics file, and is not read.
+const MOST: usize = 1 << 12;
 
 impl Statistics {
     /// Reads a statistics file.
@@ -14,50 +18,44 @@ impl Statistics {
     /// # Errors
     /// [`StatisticsError`] for a file that cannot be read, or holds something else.
     pub fn read(path: &Path) -> Result<Self, StatisticsError> {
-        let failed = |source| StatisticsError::Npz {
+        let file = File::open(path).map_err(|source| StatisticsError::Open {
             path: path.to_owned(),
             source,
-        };
-        let wrong = |why: String| StatisticsError::File {
+        })?;
+        Self::parse(BufReader::new(file)).map_err(|why| StatisticsError::File {
             path: path.to_owned(),
             why,
-        };
-        let file = NpzTensors::new(path).map_err(failed)?;
-        let names = file.names();
-        if let Some(lacking) = ["mu", "sigma"]
-            .into_iter()
-            .find(|name| !names.iter().any(|n| n == name))
-        {
-            return Err(wrong(format!(
-                "has no array `{lacking}`, expected `mu` and `sigma`"
-            )));
-        }
-        let shape = |name| {
-            let (shape, _) = file.get_shape_and_dtype(name).map_err(failed)?;
-            Ok::<_, StatisticsError>(shape.into_dims())
-        };
-        let (mu, sigma) = (shape("mu")?, shape("sigma")?);
+        })
+    }
+
+    /// Reads the bytes of a statistics file. Both headers are read before any values are, and no more values than these tell of.
+    ///
+    /// The error says what is wrong with it.
+    pub(crate) fn parse(bytes: impl Read + Seek) -> Result<Self, String> {
+        let archive = ZipArchive::new(bytes);
+        let mut archive = archive.map_err(|error| format!("is no archive of NumPy's: {error}"))?;
+        let headers = [header(&mut archive, "mu")?, header(&mut archive, "sigma")?];
+        let [mu, sigma] = [&headers[0].shape, &headers[1].shape];
         let width = mu.first().copied().unwrap_or_default();
-        if mu != [width] || sigma != [width, width] || width == 0 || width > MOST {
-            let why = format!(
+        if *mu != [width] || *sigma != [width, width] || width == 0 {
+            return Err(format!(
                 "has `mu` of shape {mu:?} and `sigma` of shape {sigma:?}, expected [d] and [d, d]"
-            );
-            return Err(wrong(why));
+            ));
         }
-        let values = |name| {
-            let tensor = file.get(name).map_err(failed)?;
-            let tensor = tensor.ok_or_else(|| wrong(format!("has no array `{name}`")))?;
-            let values: CandleResult<Vec<f64>> =
-                (|| tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1())();
-            values.map_err(failed)
-        };
+        if width > MOST {
+            return Err(format!("has {width} features, expected at most {MOST}"));
+        }
         let statistics = Self {
-            mean: values("mu")?,
-            covariance: values("sigma")?,
+            mean: values(&mut archive, "mu")?,
+            covariance: values(&mut archive, "sigma")?,
         };
+        let [means, products] = [&statistics.mean, &statistics.covariance].map(Vec::len);
+        if means != width || products != width * width {
+            return Err("has two headers for one array".to_owned());
+        }
         let mut all = statistics.mean.iter().chain(&statistics.covariance);
         if all.any(|value| !value.is_finite()) {
-            return Err(wrong("has values that are not finite".to_owned()));
+            return Err("has values that are not finite".to_owned());
         }
         Ok(statistics)
     }
@@ -80,9 +78,36 @@ impl Statistics {
     }
 }
 
+/// Returns the header of an array, which tells of as many bytes as the archive does.
+fn header(archive: &mut ZipArchive<impl Read + Seek>, name: &str) -> Result<Header, String> {
+    entry(archive, name, |entry| {
+        let header = Header::read(entry)?;
+        header.holds(entry.size())?;
+        Ok(header)
+    })
+}
+
+fn values(archive: &mut ZipArchive<impl Read + Seek>, name: &str) -> Result<Vec<f64>, String> {
+    entry(archive, name, |entry| Ok(Array::read(entry)?.values))
+}
+
+/// Reads an array with `read`.
+fn entry<R: Read + Seek, T>(
+    archive: &mut ZipArchive<R>,
+    name: &str,
+    read: impl FnOnce(&mut ZipFile<'_, R>) -> Result<T, String>,
+) -> Result<T, String> {
+    let place = archive.index_for_name(&format!("{name}.npy"));
+    let place = place.ok_or_else(|| format!("has no array `{name}`, expected `mu` and `sigma`"))?;
+    let entry = archive.by_index(place).map_err(|error| error.to_string());
+    let read = entry.and_then(|mut entry| read(&mut entry));
+    read.map_err(|why| format!("has an array `{name}` that cannot be read: {why}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use candle_core::DType;
 
     #[test]
     fn files_come_back() {

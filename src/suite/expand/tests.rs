@@ -115,6 +115,18 @@ fn the_same_case_twice_is_one_case_or_a_conflict() {
     );
 }
 
+/// A few hundred bytes of lists can stand for more cases than memory has room for.
+#[test]
+fn a_product_beyond_all_measure_is_refused() {
+    let rates: Vec<String> = (0..1000).map(|i| format!("0.{i:03}1")).collect();
+    let long = SECTION.replace("0.5, 0.875", &rates.join(", "));
+    let long = long.replace("\"none\"", &["\"none\""; 100].join(", "));
+    let message = message(&long);
+    let expected =
+        "the suite has more than 100000 cases up to section `first`, expected shorter lists";
+    assert_eq!(message, expected);
+}
+
 #[test]
 fn bad_suites_say_where_and_why() {
     let rows = [

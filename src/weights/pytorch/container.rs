@@ -54,6 +54,13 @@ impl<'p> StorageRef<'p> {
     }
 }
 
+/// Reads a pickle, and returns it with what comes after it.
+pub(super) fn bare(bytes: &[u8]) -> Result<(Pickle, &[u8])> {
+    let mut input = Input::new(bytes);
+    let pickle = Pickle::read(&mut input)?;
+    Ok((pickle, input.rest()))
+}
+
 /// Tells whether the bytes begin like a zip archive.
 pub(super) fn is_zip(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04")

@@ -12,6 +12,9 @@ pub(super) const PROTO: u8 = 0x80;
 const STOP: u8 = b'.';
 /// The newest protocol.
 const NEWEST: u8 = 5;
+/// The longest name of a module, function or class, in bytes. The operation that joins two texts to one costs the pickle a few bytes however long
+/// they are, and could be repeated.
+const LONGEST_NAME: usize = 1024;
 
 type Result<T> = std::result::Result<T, PickleError>;
 
@@ -125,6 +128,11 @@ impl<'a> Input<'a> {
             .ok_or(PickleError::Truncated { at, wanted: count })?;
         self.at += taken.len();
         Ok(taken)
+    }
+
+    /// Returns all bytes that are left.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        &self.bytes[self.at..]
     }
 
     /// Returns the next `N` bytes as a little-endian number.
@@ -399,6 +407,9 @@ impl<'i, 'a> Machine<'i, 'a> {
 
     fn word(&self, id: ObjectId) -> Result<&str> {
         match &self.objects[id.0] {
+            Object::Text(text) if text.len() > LONGEST_NAME => {
+                Err(self.misused("a name is longer than 1024 bytes"))
+            }
             Object::Text(text) => Ok(text),
             _ => Err(self.misused("a name is not text")),
         }
@@ -564,6 +575,26 @@ mod tests {
             _ => 0,
         };
         assert_eq!(pickle.objects().map(entries).sum::<usize>(), 1_001);
+    }
+
+    /// Five bytes of the pickle could otherwise take twice the longest text, as often as they are repeated.
+    #[test]
+    fn a_long_text_is_no_name() {
+        let text = |length: u32| {
+            [
+                b"X",
+                &length.to_le_bytes()[..],
+                &vec![b'a'; length as usize],
+            ]
+            .concat()
+        };
+        let joined = |length| [&text(length)[..], b"q\x00h\x00\x93."].concat();
+        let pickle = read(&joined(1024)).unwrap();
+        assert!(matches!(pickle.root(), Object::Global(name) if name.len() == 2049));
+        assert_eq!(
+            read(&joined(1025)).unwrap_err().to_string(),
+            "operation 0x93 at byte 1034 fails: a name is longer than 1024 bytes"
+        );
     }
 
     #[test]

@@ -16,6 +16,12 @@ const WRAPPERS: [&str; 4] = ["state_dict", "model_state_dict", "model", "net"];
 /// How many wrappers may lie within one another; a dict that contains itself has no end.
 const MAX_DEPTH: usize = 4;
 
+/// How many axes a tensor may have; PyTorch's may have 64.
+const MAX_AXES: usize = 64;
+
+/// How many parameters may wrap one another; PyTorch wraps a tensor once. All entries could share one long chain, or one long shape.
+const MAX_WRAPPED: usize = 4;
+
 /// How many times over the tensors may use the file's bytes: tied weights do, a bomb of overlapping views does much more.
 const SHARING: usize = 4;
 
@@ -135,10 +141,8 @@ fn tensor(
 }
 
 /// Returns the arguments with which a tensor is made, looking through parameters.
-///
-/// A tuple exists before the call that takes it and is never filled later, so this ends.
 fn rebuild_args<'p>(pickle: &'p Pickle, name: &str, mut id: ObjectId) -> Result<&'p [ObjectId]> {
-    loop {
+    for _ in 0..=MAX_WRAPPED {
         let Object::Call { callable, args } = pickle.get(id) else {
             let why = "its parameter wraps something else than a tensor";
             return Err(CheckpointErrorKind::bad_tensor(name, why));
@@ -159,6 +163,8 @@ fn rebuild_args<'p>(pickle: &'p Pickle, name: &str, mut id: ObjectId) -> Result<
             }
         }
     }
+    let why = "parameters wrap it many times over";
+    Err(CheckpointErrorKind::bad_tensor(name, why))
 }
 
 /// Reads the arguments with which a tensor is made; the error says what is wrong with them.
@@ -175,6 +181,9 @@ fn view_of<'p>(
     let storage = StorageRef::read(pickle, *reference)?;
     let sizes = |id| -> Option<Vec<usize>> {
         let items = pickle.sequence(id)?;
+        if items.len() > MAX_AXES {
+            return None;
+        }
         items.iter().map(|&item| pickle.size(item)).collect()
     };
     let view = pickle
@@ -312,6 +321,51 @@ mod tests {
             let error = Checkpoint::read(&fixture("bad").join(file)).unwrap_err();
             assert_eq!(error.kind.to_string(), message, "{file}");
         }
+    }
+
+    /// A pickle that holds a storage `0` and a tensor of it as memo 1, and whose state dict has 10,000 entries of what `value` makes.
+    fn repeated(shape: &[u8], value: &[u8]) -> Vec<u8> {
+        let tensor = [
+            b"ctorch._utils\n_rebuild_tensor_v2\n((U\x07storagectorch\nFloatStorage\nU\x010U\x03cpuK\x01tQK\x00",
+            shape,
+            b"\x89}tR",
+        ];
+        let mut bytes = [&b"\x80\x02"[..], &tensor.concat(), value, b"q\x010}("].concat();
+        for number in 0..10_000_u32 {
+            let name = format!("{number:05}");
+            bytes.extend([&b"U\x05"[..], name.as_bytes(), b"h\x01"].concat());
+        }
+        bytes.extend(b"u.");
+        bytes
+    }
+
+    #[test]
+    fn what_entries_share_is_short() {
+        let ones = [&b"("[..], &b"K\x01".repeat(100_000), b"t"].concat();
+        let wrapped = [
+            &b"q\x02ctorch._utils\n_rebuild_parameter\nq\x030h\x02"[..],
+            &b"q\x020h\x03h\x02\x85R".repeat(100_000),
+        ]
+        .concat();
+        for (shape, value, why) in [
+            (
+                [&ones[..], &ones].concat(),
+                Vec::new(),
+                "tensor `00000` is damaged: its offset, shape or strides are no sizes",
+            ),
+            (
+                b"))".to_vec(),
+                wrapped,
+                "tensor `00000` is damaged: parameters wrap it many times over",
+            ),
+        ] {
+            let bytes = repeated(&shape, &value);
+            let error = super::super::decode_object(&bytes).unwrap_err();
+            assert_eq!(error.to_string(), why);
+        }
+        let bytes = [repeated(b"))", b""), vec![0; 4]].concat();
+        let tensors = super::super::decode_object(&bytes).unwrap();
+        assert_eq!(tensors.len(), 10_000);
     }
 
     #[test]

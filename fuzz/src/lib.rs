@@ -1,0 +1,12 @@
+//! What all targets share: the table of them, and an allocator with a limit.
+
+use cap::Cap;
+use std::alloc::System;
+
+pub use ptsbench::fuzzing::run;
+
+/// More than any reader may take for inputs of the size that is tried: what would take more aborts, and is a finding.
+const MEMORY: usize = 1 << 30;
+
+#[global_allocator]
+static ALLOCATOR: Cap<System> = Cap::new(System, MEMORY);
