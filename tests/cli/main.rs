@@ -6,6 +6,7 @@
 
 mod detect;
 mod fid;
+mod merge;
 mod report;
 mod sample;
 
