@@ -22,8 +22,11 @@ use synthetic::{SIZES, name_of_allocator, name_of_model, name_of_reconstruction,
 const PARTS: usize = 4;
 
 /// What a command took.
+#[derive(Default)]
 struct Cost {
     seconds: f64,
+    /// Of its threads together, in ticks of a hundredth.
+    cpu_seconds: f64,
     /// The most memory that it held, where the system tells.
     mebibytes: f64,
 }
@@ -38,8 +41,8 @@ fn main() {
         sizes
     };
     println!(
-        "{:>8}  {:<8} {:>9} {:>9} {:>14}",
-        "cases", "command", "seconds", "MiB", "ms a case"
+        "{:>8}  {:<8} {:>9} {:>9} {:>9} {:>14}",
+        "cases", "command", "seconds", "CPU s", "MiB", "CPU ms a case"
     );
     for size in sizes {
         measure(size);
@@ -80,10 +83,10 @@ fn measure(size: usize) {
             _ => true,
         };
         assert!(expected, "{name}: {output}");
-        let each = 1e3 * cost.seconds / size as f64;
+        let each = 1e3 * cost.cpu_seconds / size as f64;
         println!(
-            "{size:>8}  {name:<8} {:>9.2} {:>9.0} {each:>14.3}",
-            cost.seconds, cost.mebibytes
+            "{size:>8}  {name:<8} {:>9.2} {:>9.2} {:>9.0} {each:>14.3}",
+            cost.seconds, cost.cpu_seconds, cost.mebibytes
         );
     }
 }
@@ -164,25 +167,28 @@ fn run(arguments: &[&str]) -> (Cost, String) {
         .stderr(file())
         .spawn()
         .unwrap();
-    let mut most = 0.0;
+    let mut cost = Cost::default();
     let status = loop {
-        most = peak(child.id()).unwrap_or(most);
+        cost.mebibytes = peak(child.id()).unwrap_or(cost.mebibytes);
+        cost.cpu_seconds = cpu_seconds(child.id()).unwrap_or(cost.cpu_seconds);
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
         sleep(Duration::from_millis(2));
     };
-    let seconds = start.elapsed().as_secs_f64();
+    cost.seconds = start.elapsed().as_secs_f64();
     let mut output = String::new();
     log.reopen().unwrap().read_to_string(&mut output).unwrap();
     assert!(status.success(), "{arguments:?}: {output}");
-    (
-        Cost {
-            seconds,
-            mebibytes: most,
-        },
-        output,
-    )
+    (cost, output)
+}
+
+/// Returns the CPU time that a process has used.
+fn cpu_seconds(process: u32) -> Option<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
+    let ticks = |index: usize| fields.get(index)?.parse::<f64>().ok();
+    Some((ticks(11)? + ticks(12)?) / 100.0)
 }
 
 /// Returns the most memory that a process has held, in MiB.

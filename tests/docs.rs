@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 /// Folders whose files are under version control, so that what is said to be in them must be.
-const FOLDERS: [&str; 8] = [
+const FOLDERS: [&str; 9] = [
     "assets",
     "benches",
+    "cluster",
     "docs",
     "examples",
     "src",
