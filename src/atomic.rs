@@ -56,6 +56,27 @@ mod tests {
     }
 
     #[test]
+    fn many_writers_leave_whole_files_to_many_readers() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let content = |writer: u8| vec![writer; 100_000];
+        write(&path, &content(0)).unwrap();
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let path = &path;
+                scope.spawn(move || (0..20).try_for_each(|_| write(path, &content(writer))));
+                scope.spawn(move || {
+                    for _ in 0..100 {
+                        let read = std::fs::read(path).unwrap();
+                        assert_eq!(read, content(read[0]));
+                    }
+                });
+            }
+        });
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
     fn a_file_in_place_of_the_folder_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a"), "").unwrap();

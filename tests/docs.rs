@@ -12,6 +12,7 @@ use walkdir::WalkDir;
 const FOLDERS: [&str; 9] = [
     "assets",
     "benches",
+    "cluster",
     "docs",
     "examples",
     "fuzz",

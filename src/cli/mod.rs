@@ -12,6 +12,7 @@ mod fid;
 mod forward;
 mod help;
 mod list;
+mod merge;
 mod models;
 mod output;
 mod report;
@@ -36,7 +37,7 @@ Examples:
 
 Exit codes:
   0    all went well
-  1    a case failed, a golden differs or results got worse
+  1    a case failed, a golden differs, results got worse, or merged records have gaps or conflicts
   2    wrong usage: an unknown name, a bad value
   3    a suite, data, weights or a folder cannot be used
   130  interrupted by SIGINT or SIGTERM; finished cases are kept";
@@ -77,6 +78,8 @@ enum Command {
     Sparsify(sparsify::Sparsify),
     /// Render the leaderboard from stored records
     Report(report::Report),
+    /// Join the records of several runs, and say what is missing, doubled or in conflict
+    Merge(merge::Merge),
     /// Compare two folders of records case by case
     Compare(compare::Compare),
     /// Show how far stored records have drifted from their goldens
@@ -115,6 +118,7 @@ impl Cli {
             Command::Fid(command) => command.execute(),
             Command::Sparsify(command) => command.execute(),
             Command::Report(command) => command.execute(),
+            Command::Merge(command) => command.execute(),
             Command::Compare(command) => command.execute(),
             Command::Drift(command) => command.execute(),
         }

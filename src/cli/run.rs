@@ -3,7 +3,7 @@
 use super::CliError;
 use super::subject::{DeviceArg, MemoryArg, positive};
 use crate::harness::{self, Console, Folders, Options, check_writable, interrupted};
-use crate::suite;
+use crate::suite::{self, Shard};
 use clap::Args;
 use std::path::PathBuf;
 use std::thread;
@@ -14,7 +14,12 @@ Examples:
   ptsbench run resnet20 --jobs 2              the cases of the default suite whose id contains `resnet20`
   ptsbench run --suite my.toml --out results  a suite of your own
   ptsbench run --seed 1 --out reports/seed1   the default suite with another seed
-  ptsbench run --check                        compare with the goldens, as `cargo test` does";
+  ptsbench run --shard 2/4 --out reports/2    the second of four parts; `ptsbench merge` joins them
+  ptsbench run --check                        compare with the goldens, as `cargo test` does
+
+Environment:
+  PTSBENCH_CACHE   the folder of what cases share, dense baselines and tables of allocators [default: `cache` below `--out`];
+                   any number of processes and machines may use one at the same time";
 
 /// Runs cases side by side and writes the leaderboard.
 #[derive(Debug, Args)]
@@ -26,6 +31,9 @@ pub(super) struct Run {
     /// A suite by name (see `ptsbench list`) or by the path of its .toml file; may be given more than once
     #[arg(long = "suite", value_name = "NAME", default_value = "default")]
     suites: Vec<String>,
+    /// Run one part of these cases only: the I-th of N equal ones, the same on every machine
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
     /// How many cases run side by side, sharing the cores; the results do not depend on it [default: one a core]
     #[arg(long, value_parser = positive)]
     jobs: Option<usize>,
@@ -81,6 +89,13 @@ impl Run {
                 "no case contains `{}`, see `ptsbench list`",
                 self.filters.join("` or `")
             )));
+        }
+        if let Some(shard) = self.shard {
+            shard.deal(&mut suites, |entry| options.selects(entry));
+            if suites.iter().all(|suite| suite.entries.is_empty()) {
+                eprintln!("part {shard} holds no case");
+                return Ok(());
+            }
         }
         harness::listen()?;
         let report = harness::run(&suites, &device, &options, &Console::new())?;

@@ -48,9 +48,11 @@ impl Folders {
         self.reports.join("results")
     }
 
-    /// Returns the folder of dense baselines.
+    /// Returns the folder of dense baselines and tables of allocators: what the variable `PTSBENCH_CACHE` names, which any number of
+    /// processes may share, or else one below the reports.
     fn cache(&self) -> PathBuf {
-        self.reports.join("cache")
+        let shared = std::env::var_os("PTSBENCH_CACHE").filter(|path| !path.is_empty());
+        shared.map_or_else(|| self.reports.join("cache"), PathBuf::from)
     }
 }
 

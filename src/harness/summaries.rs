@@ -33,7 +33,7 @@ impl Summaries {
         }
     }
 
-    /// Stores the summaries in place of those of the runs before. Failed cases are sorted, whichever ended first.
+    /// Stores the summaries in place of those of the runs before. Cases are sorted, whichever ended first.
     ///
     /// # Errors
     /// [`StoreError`] where one cannot be written.
@@ -41,6 +41,7 @@ impl Summaries {
         let mut summaries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         summaries.values_mut().try_for_each(|summary| {
             summary.failed.sort_by(|a, b| a.case.cmp(&b.case));
+            summary.ignored.sort_by(|a, b| a.case.cmp(&b.case));
             store.save_summary(summary)
         })
     }

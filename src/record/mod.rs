@@ -1,8 +1,9 @@
-//! What a case leaves behind: the [`Record`], where records are kept ([`Store`]), and how two sets of them differ
-//! ([`compare()`]).
+//! What a case leaves behind: the [`Record`], where records are kept ([`Store`]), how those of several runs come together
+//! ([`Join`]), and how two sets of them differ ([`compare()`]).
 
 mod compare;
 mod id;
+mod join;
 mod number;
 mod ordered;
 mod runs;
@@ -12,9 +13,10 @@ mod summary;
 
 pub use compare::{Change, Comparison, Verdict, compare};
 pub use id::{CaseIdError, case_path};
+pub use join::{Double, Fate, Gap, Join};
 pub(crate) use number::Number;
 pub use ordered::Ordered;
-pub use runs::load_runs;
+pub use runs::{load_runs, roots};
 pub use scale::Scale;
 pub use store::{Loaded, Store, StoreError, StoreErrorKind};
 pub use summary::{Failed, Ignored, RunSummary};

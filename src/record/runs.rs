@@ -1,60 +1,47 @@
 //! Results of one run, or of several that differ in their seeds.
 
-use super::{Loaded, Record, Store, StoreError, StoreErrorKind};
-use std::collections::BTreeMap;
+use super::{Join, Loaded, StoreError, StoreErrorKind};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Reads the records below `folder`: those of one run, or of all runs in it (`folder/*/results`), such as those that
+/// Reads the records below `folder` (see [`roots`]): those of one run, or of all runs in it, such as those that
 /// `ptsbench run --seed N --out folder/seedN` leaves. Of two records of the same case and seed the first counts, and the other is a problem.
 ///
 /// # Errors
 /// A folder cannot be read.
 pub fn load_runs(folder: &Path) -> Result<Loaded, StoreError> {
-    let mut all = Loaded::default();
-    let mut seen: BTreeMap<(String, u64), PathBuf> = BTreeMap::new();
+    let mut join = Join::default();
     for root in roots(folder) {
-        let store = Store::new(&root);
-        let loaded = store.load_all()?;
-        for record in loaded.records {
-            let path = store.path(&record.case)?;
-            let name = (record.case.clone(), record.environment.seed);
-            if let Some(first) = seen.get(&name) {
-                let first = first.clone();
-                let kind = StoreErrorKind::Doubled { first };
-                all.problems.push(StoreError { path, kind });
-            } else {
-                seen.insert(name, path);
-                all.records.push(record);
-            }
-        }
-        for summary in loaded.summaries {
-            if !all.summaries.contains(&summary) {
-                all.summaries.push(summary);
-            }
-        }
-        all.problems.extend(loaded.problems);
+        join.add(&root)?;
     }
-    let name = |record: &Record| (record.case.clone(), record.environment.seed);
-    all.records.sort_by_cached_key(name);
-    Ok(all)
+    let (mut loaded, doubles) = join.into_loaded();
+    let unused = doubles.into_iter().map(|double| StoreError {
+        path: double.second,
+        kind: StoreErrorKind::Doubled {
+            first: double.first,
+        },
+    });
+    loaded.problems.extend(unused);
+    Ok(loaded)
 }
 
-/// Returns the folders of records.
-fn roots(folder: &Path) -> Vec<PathBuf> {
+/// Returns the folders of records of the runs below `folder`: `folder/*/results`, or `folder/results` if there are none, or else `folder`
+/// itself.
+pub fn roots(folder: &Path) -> Vec<PathBuf> {
     let inside = fs::read_dir(folder).into_iter().flatten().flatten();
     let runs = inside.map(|entry| entry.path().join("results"));
     let mut runs: Vec<PathBuf> = runs.filter(|path| path.is_dir()).collect();
     runs.sort();
     if runs.is_empty() {
-        vec![folder.to_owned()]
-    } else {
-        runs
+        let own = folder.join("results");
+        runs.push(if own.is_dir() { own } else { folder.to_owned() });
     }
+    runs
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Store;
     use super::super::tests::record;
     use super::*;
 
@@ -84,6 +71,8 @@ mod tests {
 
         let one = load_runs(&folder.path().join("a/results")).unwrap();
         assert_eq!(one.records.len(), 1);
+        let above = load_runs(&folder.path().join("a")).unwrap();
+        assert_eq!(above.records, one.records);
         assert!(load_runs(&folder.path().join("none")).is_err());
     }
 }

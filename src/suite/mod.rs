@@ -31,7 +31,9 @@
 mod expand;
 mod file;
 mod folder;
+mod shard;
 
 pub use expand::{Entry, Suite};
 pub use file::{SuiteError, SuiteErrorKind, SuiteErrors};
 pub use folder::{Suites, load};
+pub use shard::{Shard, ShardError};

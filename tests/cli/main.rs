@@ -10,6 +10,7 @@ mod fid;
 mod folders;
 #[cfg(unix)]
 mod kills;
+mod merge;
 mod numbers;
 mod report;
 mod sample;
