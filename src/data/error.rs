@@ -174,6 +174,14 @@ pub enum DataError {
         /// What it should have.
         expected: &'static str,
     },
+    /// A list names a file that is elsewhere.
+    #[error("`{}` names `{name}`, which is not in the folder of the images", path.display())]
+    Elsewhere {
+        /// The list.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
     /// A file is not the JSON of its format.
     #[error("`{}` cannot be read as {expected}: {source}", path.display())]
     Json {

@@ -1,6 +1,6 @@
 //! What a file of annotations says.
 
-use crate::data::files::{Thing, Truth};
+use crate::data::files::{Thing, Truth, check_name};
 use crate::data::{
     Annotation, AnnotationError, AnnotationErrorKind, DataError, Place, Rect, Standing,
 };
@@ -69,6 +69,8 @@ impl Instances {
                 expected: "them in its list `images`",
             });
         }
+        let mut names = file.images.iter();
+        names.try_for_each(|image| check_name(path, &image.file_name))?;
         let categories = numbered(file.categories);
         let images = file.images.into_iter();
         let mut images: BTreeMap<u64, (PathBuf, Truth)> = images

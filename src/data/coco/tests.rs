@@ -171,6 +171,15 @@ fn what_is_no_coco_says_what_was_looked_for() {
     let message =
         "`DIR/annotations/instances_a.json` has no test images, expected them in its list `images`";
     assert_eq!(refusal("coco", &dir), message);
+    for name in ["../x.jpg", "/x.jpg", "a/../../x.jpg"] {
+        let images = json!([{"id": 1, "file_name": name, "width": 5, "height": 5}]);
+        let content = json!({"images": images, "annotations": [], "categories": []});
+        write(&dir, "annotations/instances_a.json", &content.to_string());
+        let message = format!(
+            "`DIR/annotations/instances_a.json` names `{name}`, which is not in the folder of the images"
+        );
+        assert_eq!(refusal("coco", &dir), message);
+    }
     picture(&dir, "b/x.jpg", 5);
     write(&dir, "annotations/instances_b.json", "{");
     let message = "`DIR` has `instances_a.json`, `instances_b.json`, expected one for the test";

@@ -17,7 +17,7 @@ pub(super) use plain::PlainFiles;
 
 use super::DataError;
 use std::fs;
-use std::path::Path;
+use std::path::{Component, Path};
 
 /// Returns the last component of a path, fit for the id of a case; `otherwise` where it has no letters or digits.
 fn name_of(argument: &str, otherwise: &str) -> String {
@@ -39,6 +39,18 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, DataError> {
     fs::read(path).map_err(|source| DataError::Read {
         path: path.to_owned(),
         source,
+    })
+}
+
+/// Checks that a name which the list `path` has does not lead out of the folder of the images.
+pub(super) fn check_name(path: &Path, name: &Path) -> Result<(), DataError> {
+    let below = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+    if name.components().all(below) {
+        return Ok(());
+    }
+    Err(DataError::Elsewhere {
+        path: path.to_owned(),
+        name: name.display().to_string(),
     })
 }
 

@@ -14,7 +14,9 @@
 mod tests;
 pub(super) mod xml;
 
-use super::files::{BoxedFiles, FileList, FolderFormat, Parts, Truth, hash_bytes, read};
+use super::files::{
+    BoxedFiles, FileList, FolderFormat, Parts, Truth, check_name, hash_bytes, read,
+};
 use super::{AnnotationError, AnnotationErrorKind, DataError, Dataset};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -137,7 +139,11 @@ fn names(list: &Path) -> Result<Vec<String>, DataError> {
     let names = text
         .lines()
         .filter_map(|line| line.split_whitespace().next());
-    Ok(names.map(str::to_owned).collect())
+    let checked = names.map(|name| {
+        check_name(list, name.as_ref())?;
+        Ok(name.to_owned())
+    });
+    checked.collect()
 }
 
 fn open(name: String, dir: &Path) -> Result<Arc<dyn Dataset>, DataError> {

@@ -168,6 +168,9 @@ fn what_is_no_voc_says_what_was_looked_for() {
     let message =
         "`DIR/VOC2007/ImageSets/Main/val.txt` has no test images, expected the name of one a line";
     assert_eq!(refusal("voc", &dir), message);
+    write(&dir, "VOC2007/ImageSets/Main/val.txt", "a\n../../b 1\n");
+    let message = "`DIR/VOC2007/ImageSets/Main/val.txt` names `../../b`, which is not in the folder of the images";
+    assert_eq!(refusal("voc", &dir), message);
     let spec: crate::data::DataSpec = "voc:/no/such/VOC2007".parse().unwrap();
     assert_eq!(spec.dataset_name(), "VOC2007");
     let message = "`/no/such/VOC2007` is not a folder, expected the one that holds PASCAL VOC's `ImageSets`, `JPEGImages` and `Annotations`";
