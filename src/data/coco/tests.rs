@@ -174,7 +174,7 @@ fn what_is_no_coco_says_what_was_looked_for() {
     for name in ["../x.jpg", "/x.jpg", "a/../../x.jpg"] {
         let images = json!([{"id": 1, "file_name": name, "width": 5, "height": 5}]);
         let content = json!({"images": images, "annotations": [], "categories": []});
-        write(&dir, "annotations/instances_a.json", &content.to_string());
+        write(&dir, "annotations/instances_a.json", content.to_string());
         let message = format!(
             "`DIR/annotations/instances_a.json` names `{name}`, which is not in the folder of the images"
         );
