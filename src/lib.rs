@@ -18,6 +18,7 @@ pub mod allocate;
 mod atomic;
 pub mod capture;
 pub mod case;
+mod chain;
 pub mod cli;
 pub mod data;
 pub mod descent;

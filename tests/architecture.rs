@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 /// A module imports only from those before it.
-const ORDER: [&str; 29] = [
+const ORDER: [&str; 30] = [
     "atomic",
+    "chain",
     "exit",
     "progress",
     "shared",

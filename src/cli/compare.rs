@@ -1,12 +1,12 @@
 //! `ptsbench compare`.
 
 use super::CliError;
-use super::output::{Format, Shape, emit, write};
+use super::output::Shape;
+use crate::atomic;
 use crate::harness::load;
 use crate::leaderboard;
 use crate::record::{Comparison, Scale, Verdict, compare};
 use clap::Args;
-use std::fs;
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
@@ -42,13 +42,11 @@ impl Compare {
         if let Some(path) = &self.html {
             let names = [a, b].map(|path| path.display().to_string());
             let page = leaderboard::difference(&comparison, &names);
-            fs::write(path, page).map_err(CliError::unwritable(path, "--html"))?;
+            let written = atomic::write_with(path, |file| file.write_all(page.as_bytes()));
+            written.map_err(CliError::unwritable(path, "--html"))?;
         }
-        match self.format {
-            Shape::Text => emit(&comparison.to_string())?,
-            Shape::Markdown => emit(&comparison.markdown())?,
-            Shape::Json => write(Format::Json, &comparison, Comparison::to_string)?,
-        }
+        self.format
+            .write(&comparison, Comparison::to_string, Comparison::markdown)?;
         match comparison.of(Verdict::Worse).count() {
             0 => Ok(()),
             worse => Err(CliError::Failed(format!("{worse} results got worse"))),

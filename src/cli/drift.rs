@@ -1,7 +1,7 @@
 //! `ptsbench drift`.
 
 use super::CliError;
-use super::output::{Format, Shape, emit, write};
+use super::output::Shape;
 use crate::golden::{self, Deviation};
 use crate::harness::load;
 use crate::record::Scale;
@@ -61,11 +61,8 @@ impl Drift {
             .map(|record| golden::Drift::of(record, &self.golden, Scale::of));
         let rows = drift.map(|drift| Row::new(&drift)).collect();
         let document = Document::new(rows, self.top);
-        match self.format {
-            Shape::Text => emit(&document.text())?,
-            Shape::Markdown => emit(&document.markdown())?,
-            Shape::Json => write(Format::Json, &document, Document::text)?,
-        }
+        self.format
+            .write(&document, Document::text, Document::markdown)?;
         match document.failing + document.missing {
             0 => Ok(()),
             bad => Err(CliError::Failed(format!(

@@ -26,6 +26,22 @@ pub(super) enum Shape {
     Json,
 }
 
+impl Shape {
+    /// Writes `value` as JSON, or as what `text` or `markdown` makes of it.
+    pub(super) fn write<T: Serialize>(
+        self,
+        value: &T,
+        text: impl FnOnce(&T) -> String,
+        markdown: impl FnOnce(&T) -> String,
+    ) -> Result<(), CliError> {
+        match self {
+            Self::Text => write(Format::Text, value, text),
+            Self::Markdown => write(Format::Text, value, markdown),
+            Self::Json => write(Format::Json, value, text),
+        }
+    }
+}
+
 /// Writes `value` as JSON, or as the text that `text` makes of it.
 pub(super) fn write<T: Serialize>(
     format: Format,

@@ -12,6 +12,7 @@ mod signal;
 mod summaries;
 mod trial;
 
+pub use crate::chain::chain;
 pub use console::Console;
 pub use lock::{Lock, LockError};
 pub use publish::{PublishError, load, publish, publish_accepted};
@@ -28,7 +29,6 @@ use crate::record::{Record, Scale, Store, StoreError};
 use candle_core::Device;
 use panics::Panics;
 use rayon::ThreadPoolBuilder;
-use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -166,18 +166,6 @@ impl Harness {
             resumed: false,
         })
     }
-}
-
-/// Returns an error with all its causes, joined by colons.
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// Checks that results can be written to `folder`, before hours of work go into them.

@@ -2,7 +2,7 @@
 
 use super::address::Address;
 use crate::golden::Drift;
-use crate::record::Record;
+use crate::record::{Record, deviation, mean};
 use std::collections::BTreeMap;
 
 /// A case.
@@ -65,24 +65,17 @@ impl<'a> Entry<'a> {
         values.map(|values| mean(&values))
     }
 
+    /// Returns the time that the case took, averaged over the seeds; NaN where it is not known.
+    pub(super) fn seconds(&self) -> f64 {
+        let seconds = self.mean(|record| Some(record.seconds.total));
+        seconds.unwrap_or(f64::NAN)
+    }
+
     /// Returns the deviation over the seeds of what all of them have, where there are several.
     pub(super) fn deviation(&self, of: impl Fn(&'a Record) -> Option<f64>) -> Option<f64> {
         let values: Option<Vec<f64>> = self.seeds.iter().map(|record| of(record)).collect();
         deviation(&values?)
     }
-}
-
-/// Returns the arithmetic mean.
-pub(super) fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
-/// Returns the sample standard deviation, where there are two values or more.
-pub(super) fn deviation(values: &[f64]) -> Option<f64> {
-    let mean = mean(values);
-    let squares = values.iter().map(|value| (value - mean).powi(2));
-    let freedom = values.len().checked_sub(1).filter(|n| *n > 0)?;
-    Some((squares.sum::<f64>() / freedom as f64).sqrt())
 }
 
 #[cfg(test)]

@@ -43,13 +43,17 @@ pub(super) fn percent(share: f64, decimals: usize) -> String {
     }
 }
 
+/// Adds a deviation to a number, where that is known.
+pub(super) fn with(text: String, deviation: Option<String>) -> String {
+    match deviation {
+        Some(deviation) => format!("{text} ± {deviation}"),
+        None => text,
+    }
+}
+
 /// Formats a share as a percentage with its deviation, where that is known.
 pub(super) fn spread(share: f64, deviation: Option<f64>) -> String {
-    let share = percent(share, 2);
-    match deviation {
-        Some(deviation) => format!("{share} ± {}", percent(deviation, 2)),
-        None => share,
-    }
+    with(percent(share, 2), deviation.map(|share| percent(share, 2)))
 }
 
 /// Formats a sparsity as a percentage without its sign, with as many decimals as it needs, two at most.

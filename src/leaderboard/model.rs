@@ -144,7 +144,6 @@ pub(super) fn best<'a>(entries: &[&'a Entry<'a>]) -> Vec<Best<'a>> {
             .reduce(|best, new| if new.0 > best.0 { new } else { best });
         let (rho, entry) = best?;
         let record = entry.record;
-        let seconds = entry.mean(|record| Some(record.seconds.total));
         Some(Best {
             sparsity: rate(f64::from_bits(bits)),
             relative: spread(rho, entry.deviation(Record::relative)),
@@ -152,7 +151,7 @@ pub(super) fn best<'a>(entries: &[&'a Entry<'a>]) -> Vec<Best<'a>> {
             allocator: Link::new(&record.allocator, Address::Allocator),
             reconstruction: Link::new(&record.reconstruction, Address::Reconstruction),
             page: &entry.page,
-            seconds: duration(seconds.unwrap_or(f64::NAN)),
+            seconds: duration(entry.seconds()),
             cases,
             rho,
             target: f64::from_bits(bits),
@@ -196,8 +195,7 @@ fn grouped(count: usize) -> String {
 fn front(sparsity: f64, entries: &[&Entry], order: &[String]) -> Option<Plot> {
     let mut points: BTreeMap<usize, Vec<Point>> = BTreeMap::new();
     for entry in entries {
-        let seconds = entry.mean(|record| Some(record.seconds.total));
-        let seconds = seconds.filter(|seconds| seconds.is_finite() && *seconds > 0.0);
+        let seconds = Some(entry.seconds()).filter(|seconds| seconds.is_finite() && *seconds > 0.0);
         let (Some(rho), Some(seconds)) = (entry.relative(), seconds) else {
             continue;
         };

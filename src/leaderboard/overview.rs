@@ -159,26 +159,19 @@ impl<'a> SuiteOverview<'a> {
     }
 }
 
-/// Returns what each track says, by the first of its rankings.
+/// Returns what each track says, by the first of its rankings, which follow each other.
 fn answers<'a, 'r>(rankings: impl Iterator<Item = &'r (Track, RankingView<'a>)>) -> Vec<Answer<'a>>
 where
     'a: 'r,
 {
-    let mut seen: Vec<Track> = Vec::new();
-    let mut answers = Vec::new();
+    let mut answers: Vec<(Track, Answer)> = Vec::new();
     for (track, ranking) in rankings {
-        if seen.contains(track) {
-            let others = ranking.rows.len();
-            answers
-                .last_mut()
-                .into_iter()
-                .for_each(|last: &mut Answer| last.all = others);
-        } else {
-            seen.push(*track);
-            answers.push(answer(*track, ranking));
+        match answers.last_mut() {
+            Some((last, answer)) if last == track => answer.all = ranking.rows.len(),
+            _ => answers.push((*track, answer(*track, ranking))),
         }
     }
-    answers
+    answers.into_iter().map(|(_, answer)| answer).collect()
 }
 
 fn answer<'a>(track: Track, ranking: &RankingView<'a>) -> Answer<'a> {

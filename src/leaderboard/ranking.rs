@@ -6,8 +6,9 @@
 //! where it matters: of all, and of those that have the most in common ([`Breadth`]). Where several cases of a competitor share a setting, such as those of a family's models, it has a
 //! result there if it has all of them.
 
-use super::entry::{Entry, deviation, mean};
+use super::entry::Entry;
 use super::track::{Member, Setting, Track};
+use crate::record::{deviation, mean};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The competitors of a track, best first.

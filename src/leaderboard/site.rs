@@ -16,12 +16,12 @@ use super::track::Track;
 use super::versus::Versus;
 use super::words::{self, Named};
 use super::{Input, Origin};
+use crate::chain::chain;
 use crate::record::{Environment, Failed, Ignored, Loaded, Record, Scale};
 use minijinja::{Environment as Templates, UndefinedBehavior, context, value};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::error::Error;
 
 /// The templates by name; the extension of a name decides how values are escaped in it.
 const TEMPLATES: [(&str, &str); 20] = [
@@ -374,13 +374,4 @@ fn environments(records: &[Record]) -> Vec<(String, Vec<Fact>)> {
     }
     let view = |(which, number)| (count(number, "record"), environment(which));
     cases.into_iter().map(view).collect()
-}
-
-/// Returns an error and its causes on one line.
-fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(Some(error), |&error| error.source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }

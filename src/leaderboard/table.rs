@@ -1,7 +1,7 @@
 //! Rows of the tables of cases.
 
 use super::entry::Entry;
-use super::format::{ABSENT, Figure, bytes, duration, number, percent, rate};
+use super::format::{ABSENT, Figure, bytes, duration, number, percent, rate, with};
 use crate::record::{Metric, Record};
 use serde::Serialize;
 
@@ -43,8 +43,7 @@ impl<'a> Row<'a> {
             .relative()
             .or(relative.filter(|_| entry.seeds.len() == 1));
         let deviation = entry.deviation(Record::relative);
-        let seconds = entry.mean(|record| Some(record.seconds.total));
-        let seconds = seconds.unwrap_or(f64::NAN);
+        let seconds = entry.seconds();
         Self {
             page: &entry.page,
             suite: &record.suite,
@@ -69,14 +68,6 @@ impl<'a> Row<'a> {
                 record.peak_rss_bytes.map_or(f64::NAN, |bytes| bytes as f64),
             ),
         }
-    }
-}
-
-/// Adds a deviation that is worth mentioning.
-fn with(text: String, deviation: Option<String>) -> String {
-    match deviation {
-        Some(deviation) => format!("{text} ± {deviation}"),
-        None => text,
     }
 }
 

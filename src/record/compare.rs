@@ -1,6 +1,6 @@
 //! Two sets of records, case by case and metric by metric.
 
-use super::{Record, Scale};
+use super::{Record, Scale, deviation, mean};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -72,10 +72,10 @@ fn changes_of(case: &str, pair: &[Vec<&Record>; 2], scale: &impl Fn(&str) -> Sca
         }
     }
     let change = |name: &str| {
-        let [before, after] = [0, 1].map(|side| Values::of(&pair[side], name));
-        let noise = before.square_of_error().zip(after.square_of_error());
-        let noise = noise.map(|(a, b)| 2.0 * (a + b).sqrt());
-        let (before, after) = (before.mean(), after.mean());
+        let sides = [0, 1].map(|side| values(&pair[side], name));
+        let [before, after] = [0, 1].map(|side| square_of_error(&sides[side]));
+        let noise = before.zip(after).map(|(a, b)| 2.0 * (a + b).sqrt());
+        let [before, after] = sides.map(|side| (!side.is_empty()).then(|| mean(&side)));
         Change {
             case: case.to_owned(),
             metric: name.to_owned(),
@@ -88,29 +88,17 @@ fn changes_of(case: &str, pair: &[Vec<&Record>; 2], scale: &impl Fn(&str) -> Sca
     names.into_iter().map(change).collect()
 }
 
-/// A metric of a case with each seed.
-struct Values(Vec<f64>);
+/// Returns a metric of a case with each seed.
+fn values(records: &[&Record], metric: &str) -> Vec<f64> {
+    let values = records
+        .iter()
+        .filter_map(|record| Some(record.metrics.get(metric)?.sparse));
+    values.collect()
+}
 
-impl Values {
-    fn of(records: &[&Record], metric: &str) -> Self {
-        let values = records
-            .iter()
-            .filter_map(|record| Some(record.metrics.get(metric)?.sparse));
-        Self(values.collect())
-    }
-
-    fn mean(&self) -> Option<f64> {
-        let sum: f64 = self.0.iter().sum();
-        (!self.0.is_empty()).then(|| sum / self.0.len() as f64)
-    }
-
-    /// Returns the square of the standard error of the mean, if there are two values or more.
-    fn square_of_error(&self) -> Option<f64> {
-        let mean = self.mean()?;
-        let count = self.0.len() as f64;
-        let squares: f64 = self.0.iter().map(|value| (value - mean).powi(2)).sum();
-        (count > 1.0).then(|| squares / (count - 1.0) / count)
-    }
+/// Returns the square of the standard error of the mean, if there are two values or more.
+fn square_of_error(values: &[f64]) -> Option<f64> {
+    Some(deviation(values)?.powi(2) / values.len() as f64)
 }
 
 fn judge(before: Option<f64>, after: Option<f64>, noise: Option<f64>, scale: Scale) -> Verdict {

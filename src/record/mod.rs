@@ -8,6 +8,7 @@ mod number;
 mod ordered;
 mod runs;
 mod scale;
+mod statistics;
 mod store;
 mod summary;
 
@@ -18,6 +19,7 @@ pub(crate) use number::Number;
 pub use ordered::Ordered;
 pub use runs::{load_runs, roots};
 pub use scale::Scale;
+pub(crate) use statistics::{deviation, mean};
 pub use store::{Loaded, Store, StoreError, StoreErrorKind};
 pub use summary::{Failed, Ignored, RunSummary};
 
