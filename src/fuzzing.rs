@@ -4,7 +4,7 @@
 //! time than inputs of its size are worth; some check besides that what was read can be written and read again.
 
 use crate::allocate::ALLOCATORS;
-use crate::data::{DataSpec, outside};
+use crate::data::DataSpec;
 use crate::metrics::{Array, Statistics};
 use crate::models;
 use crate::reconstruct::Reconstruction;
@@ -15,6 +15,8 @@ use crate::tasks::TASKS;
 use crate::weights::{self, AllowUnused, Checkpoint, Expected, WeightsSpec};
 use std::io::Cursor;
 
+pub use crate::data::outside::{cifar, coco, idx, image, preprocess, voc, yolo};
+
 /// A function that reads bytes.
 pub type Target = fn(&[u8]);
 
@@ -24,13 +26,13 @@ pub static TARGETS: [(&str, Target); 16] = [
     ("pickle", pickle),
     ("safetensors", safetensors),
     ("config", config),
-    ("preprocess", outside::preprocess),
-    ("cifar", outside::cifar),
-    ("idx", outside::idx),
-    ("image", outside::image),
-    ("voc", outside::voc),
-    ("coco", outside::coco),
-    ("yolo", outside::yolo),
+    ("preprocess", preprocess),
+    ("cifar", cifar),
+    ("idx", idx),
+    ("image", image),
+    ("voc", voc),
+    ("coco", coco),
+    ("yolo", yolo),
     ("npz", npz),
     ("suite", suite),
     ("spec", spec),
@@ -38,28 +40,18 @@ pub static TARGETS: [(&str, Target); 16] = [
     ("record", record),
 ];
 
-/// Runs the target called `name`.
-///
-/// # Panics
-/// If there is none, or it finds something.
-pub fn run(name: &str, bytes: &[u8]) {
-    let target = TARGETS.iter().find(|(target, _)| *target == name);
-    let (_, target) = target.expect("a target of the table");
-    target(bytes);
-}
-
 /// Reads a checkpoint of any format.
-fn checkpoint(bytes: &[u8]) {
+pub fn checkpoint(bytes: &[u8]) {
     let _ = Checkpoint::from_bytes("file", bytes);
 }
 
 /// Reads a state dict that is pickled, without a container around it.
-fn pickle(bytes: &[u8]) {
+pub fn pickle(bytes: &[u8]) {
     let _ = weights::decode_object(bytes);
 }
 
 /// Reads safetensors, and binds them to parameters.
-fn safetensors(bytes: &[u8]) {
+pub fn safetensors(bytes: &[u8]) {
     let Ok(checkpoint) = Checkpoint::from_bytes("file", bytes) else {
         return;
     };
@@ -76,22 +68,22 @@ fn safetensors(bytes: &[u8]) {
 }
 
 /// Reads what publishers say of a checkpoint beside it.
-fn config(bytes: &[u8]) {
+pub fn config(bytes: &[u8]) {
     weights::read_index(bytes);
-    let preprocess = str::from_utf8(bytes).ok().and_then(weights::read_config);
-    if let Some(preprocess) = preprocess {
-        outside::preprocess(preprocess.as_bytes());
+    let written = str::from_utf8(bytes).ok().and_then(weights::read_config);
+    if let Some(written) = written {
+        preprocess(written.as_bytes());
     }
 }
 
 /// Reads `NumPy`'s archives, and single arrays.
-fn npz(bytes: &[u8]) {
+pub fn npz(bytes: &[u8]) {
     let _ = Statistics::parse(Cursor::new(bytes));
     let _ = Array::read(&mut &bytes[..]);
 }
 
 /// Reads a suite, and resolves its cases.
-fn suite(bytes: &[u8]) {
+pub fn suite(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else {
         return;
     };
@@ -103,7 +95,7 @@ fn suite(bytes: &[u8]) {
 }
 
 /// Reads specs of every kind; what is read is written in a form that is read as the same.
-fn spec(bytes: &[u8]) {
+pub fn spec(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else {
         return;
     };
@@ -128,7 +120,7 @@ fn spec(bytes: &[u8]) {
 }
 
 /// Builds the model that a spec names.
-fn model(bytes: &[u8]) {
+pub fn model(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else {
         return;
     };
@@ -138,7 +130,7 @@ fn model(bytes: &[u8]) {
 }
 
 /// Reads a record and what a run leaves besides; a record that is read is written as one that is written the same.
-fn record(bytes: &[u8]) {
+pub fn record(bytes: &[u8]) {
     if let Ok(record) = Record::parse(bytes) {
         let write = |record: &Record| serde_json::to_vec(record).expect("a record is JSON");
         let written = write(&record);

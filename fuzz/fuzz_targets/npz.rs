@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ptsbench_fuzz::run("npz", bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ptsbench_fuzz::npz(bytes));

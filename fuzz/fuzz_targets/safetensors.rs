@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ptsbench_fuzz::run("safetensors", bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ptsbench_fuzz::safetensors(bytes));

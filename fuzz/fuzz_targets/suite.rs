@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ptsbench_fuzz::run("suite", bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ptsbench_fuzz::suite(bytes));

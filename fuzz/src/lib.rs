@@ -1,9 +1,9 @@
-//! What all targets share: the table of them, and an allocator with a limit.
+//! What all targets share: the functions that they call, and an allocator with a limit.
 
 use cap::Cap;
 use std::alloc::System;
 
-pub use ptsbench::fuzzing::run;
+pub use ptsbench::fuzzing::*;
 
 /// More than any reader may take for inputs of the size that is tried: what would take more aborts, and is a finding.
 const MEMORY: usize = 1 << 30;

@@ -14,17 +14,17 @@ const FILE: &str = "file";
 const SIZE: [usize; 2] = [375, 500];
 
 /// Reads records of both CIFARs.
-pub(crate) fn cifar(bytes: &[u8]) {
+pub fn cifar(bytes: &[u8]) {
     cifar::read_bytes(FILE.as_ref(), bytes);
 }
 
 /// Reads a gzipped idx file of images.
-pub(crate) fn idx(bytes: &[u8]) {
+pub fn idx(bytes: &[u8]) {
     let _ = Idx::<3>::decode(FILE.as_ref(), bytes);
 }
 
 /// Decodes an image.
-pub(crate) fn image(bytes: &[u8]) {
+pub fn image(bytes: &[u8]) {
     if let Ok(image) = read_bytes(bytes) {
         let [channels, height, width] = image.shape();
         assert_eq!(image.pixels().len(), channels * height * width);
@@ -32,14 +32,14 @@ pub(crate) fn image(bytes: &[u8]) {
 }
 
 /// Reads the annotation of an image of PASCAL VOC.
-pub(crate) fn voc(bytes: &[u8]) {
+pub fn voc(bytes: &[u8]) {
     let path = Path::new(FILE).to_owned();
     let things = voc::xml::things(&path, bytes);
     let _ = Truth { path, things }.check(SIZE);
 }
 
 /// Reads COCO's annotations.
-pub(crate) fn coco(bytes: &[u8]) {
+pub fn coco(bytes: &[u8]) {
     if let Ok(instances) = Instances::parse(FILE.as_ref(), bytes) {
         assert_eq!(instances.files.len(), instances.truth.len());
         for truth in &instances.truth {
@@ -49,7 +49,7 @@ pub(crate) fn coco(bytes: &[u8]) {
 }
 
 /// Reads the names of YOLO's classes in either form, and the label of an image.
-pub(crate) fn yolo(bytes: &[u8]) {
+pub fn yolo(bytes: &[u8]) {
     for file in ["classes.txt", "data.yaml"] {
         yolo::names::parse(file.as_ref(), bytes);
     }
@@ -61,7 +61,7 @@ pub(crate) fn yolo(bytes: &[u8]) {
 }
 
 /// Reads how a checkpoint wants its images, and fits a small one to a small network.
-pub(crate) fn preprocess(bytes: &[u8]) {
+pub fn preprocess(bytes: &[u8]) {
     let Ok(mut preprocess) = serde_json::from_slice::<Preprocess>(bytes) else {
         return;
     };
