@@ -1,11 +1,13 @@
 //! The convolution kernels alone, forward and with the gradients that reconstruction takes: of the weight in the first layer
-//! of a unit, of both operands in the others.
+//! of a unit, of both operands in the others. And light kernels, whose time is that of memory.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 use candle_core::{DType, Device, Tensor, Var};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use ptsbench::kernels::{Clamp, Convolution, conv2d};
+use ptsbench::kernels::{
+    Clamp, Convolution, add, conv2d, max_pool2d, plane_means, scale_and_shift,
+};
 use std::hint::black_box;
 
 /// A convolution with padding `kernel / 2` of square images.
@@ -127,5 +129,32 @@ fn convolutions(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(kernels, convolutions);
+fn light(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("light");
+    for (name, dims) in [
+        ("8x64 @56", [8, 64, 56, 56]),
+        ("32x16 @32", [32, 16, 32, 32]),
+    ] {
+        let x = noise(&dims);
+        let channel = noise(&[dims[1]]);
+        let elements = x.elem_count() as u64;
+        let kernels: [(&str, u64, &dyn Fn() -> Tensor); 4] = [
+            ("add", 3, &|| add(&x, &x, Clamp::NONE).unwrap()),
+            ("scale and shift", 2, &|| {
+                scale_and_shift(&x, &channel, &channel, Clamp::NONE).unwrap()
+            }),
+            ("max_pool2d 2x2", 1, &|| max_pool2d(&x, 2, 2, 0).unwrap()),
+            ("plane_means", 1, &|| plane_means(&x).unwrap()),
+        ];
+        for (kernel, passes, run) in kernels {
+            group.throughput(Throughput::Bytes(4 * passes * elements));
+            group.bench_function(BenchmarkId::new(kernel, name), |bencher| {
+                bencher.iter(|| black_box(run()));
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(kernels, convolutions, light);
 criterion_main!(kernels);

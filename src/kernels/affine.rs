@@ -1,6 +1,6 @@
 //! Channels scaled and shifted: what batch normalisation is at inference.
 
-use super::scratch::filled;
+use super::scratch::{Blank, written};
 use super::simd::Level;
 use super::storage::{numbers, result, tensor, with_numbers};
 use super::sums::{channel_sums, planes_a_task};
@@ -95,7 +95,7 @@ fn plane(x: &[usize], scale: &[usize], shift: &[usize]) -> Result<usize> {
 
 fn moved(x: &[f32], scale: &[f32], shift: &[f32], plane: usize, clamp: Clamp) -> Vec<f32> {
     let (level, task) = (Level::best(), planes_a_task(plane));
-    filled(x.len(), task * plane, |index, y| {
+    written(x.len(), task * plane, |index, y| {
         let first = index * task;
         level.run(Moved {
             x: &x[first * plane..][..y.len()],
@@ -105,14 +105,14 @@ fn moved(x: &[f32], scale: &[f32], shift: &[f32], plane: usize, clamp: Clamp) ->
             first,
             plane,
             clamp,
-        });
+        })
     })
 }
 
 /// Some planes, from number `first` on.
-struct Moved<'a> {
+struct Moved<'a, 'y> {
     x: &'a [f32],
-    y: &'a mut [f32],
+    y: Blank<'y>,
     scale: &'a [f32],
     shift: &'a [f32],
     first: usize,
@@ -120,19 +120,26 @@ struct Moved<'a> {
     clamp: Clamp,
 }
 
-impl NullaryFnOnce for Moved<'_> {
-    type Output = ();
+impl<'y> NullaryFnOnce for Moved<'_, 'y> {
+    type Output = &'y mut [f32];
 
     #[inline(always)]
-    fn call(self) {
-        let planes = self.x.chunks_exact(self.plane);
-        for (index, (x, y)) in planes.zip(self.y.chunks_exact_mut(self.plane)).enumerate() {
-            let channel = (self.first + index) % self.scale.len();
-            let (scale, shift) = (self.scale[channel], self.shift[channel]);
-            for (y, x) in y.iter_mut().zip(x) {
-                *y = self.clamp.value(x * scale + shift);
-            }
-        }
+    fn call(self) -> &'y mut [f32] {
+        let Self {
+            x,
+            scale,
+            shift,
+            first,
+            plane,
+            clamp,
+            ..
+        } = self;
+        self.y.write(plane, |index| {
+            let x = &x[index * plane..][..plane];
+            let channel = (first + index) % scale.len();
+            let (scale, shift) = (scale[channel], shift[channel]);
+            move |index| clamp.value(x[index] * scale + shift)
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Operations on one element at a time.
 
-use super::scratch::filled;
+use super::scratch::{Blank, written};
 use super::simd::Level;
 use super::storage::{numbers, result, tensor, with_numbers};
 use super::{Clamp, serves};
@@ -16,31 +16,36 @@ pub(super) fn map<const N: usize>(
     f: impl Fn([f32; N]) -> f32 + Copy + Sync,
 ) -> Vec<f32> {
     /// Owns `f`: behind a reference, what it captures might change with every result, and nothing would vectorise.
-    struct Chunk<'a, F, const N: usize> {
+    struct Chunk<'a, 'r, F, const N: usize> {
         operands: [&'a [f32]; N],
-        result: &'a mut [f32],
+        result: Blank<'r>,
         f: F,
     }
-    impl<F: Fn([f32; N]) -> f32, const N: usize> NullaryFnOnce for Chunk<'_, F, N> {
-        type Output = ();
+    impl<'r, F: Fn([f32; N]) -> f32 + Copy, const N: usize> NullaryFnOnce for Chunk<'_, 'r, F, N> {
+        type Output = &'r mut [f32];
 
         #[inline(always)]
-        fn call(self) {
-            let length = self.result.len();
-            let operands = self.operands.map(|operand| &operand[..length]);
-            for (index, result) in self.result.iter_mut().enumerate() {
-                *result = (self.f)(operands.map(|operand| operand[index]));
-            }
+        fn call(self) -> &'r mut [f32] {
+            let Self {
+                operands,
+                result,
+                f,
+            } = self;
+            let length = result.len();
+            result.write(length, |_| {
+                let operands = operands.map(|operand| &operand[..length]);
+                move |index| f(operands.map(|operand| operand[index]))
+            })
         }
     }
     let level = Level::best();
-    filled(operands[0].len(), CHUNK, |index, result| {
+    written(operands[0].len(), CHUNK, |index, result| {
         let operands = operands.map(|operand| &operand[index * CHUNK..][..result.len()]);
         level.run(Chunk {
             operands,
             result,
             f,
-        });
+        })
     })
 }
 

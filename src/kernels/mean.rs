@@ -1,6 +1,6 @@
 //! Global average pooling.
 
-use super::scratch::filled;
+use super::scratch::written;
 use super::serves;
 use super::simd::Level;
 use super::storage::{numbers, result, tensor, with_numbers};
@@ -42,11 +42,12 @@ impl CustomOp1 for PlaneMeans {
         let plane = x.dim(2)?;
         let task = planes_a_task(plane);
         let spread = with_numbers([&gradient.contiguous()?], |[gradient]| {
-            Ok(filled(x.elem_count(), task * plane, |index, spread| {
+            Ok(written(x.elem_count(), task * plane, |index, spread| {
                 let gradient = &gradient[index * task..];
-                for (spread, gradient) in spread.chunks_exact_mut(plane).zip(gradient) {
-                    spread.fill(gradient / plane as f32);
-                }
+                spread.write(plane, |index| {
+                    let share = gradient[index] / plane as f32;
+                    move |_| share
+                })
             }))
         });
         tensor(spread?, x.dims()).map(Some)
