@@ -4,9 +4,10 @@
 //! take. Moving on runs what lies between, once, so that visiting every unit of a network costs one pass over it. Where
 //! the values would not fit the memory budget the walker stays behind, and what is asked for is computed from there.
 
-use crate::graph::{Graph, NodeId, RunError, ValueId, Weights};
+use crate::graph::{self, Graph, NodeId, RunError, ValueId, Weights};
 use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// How many samples are run at once.
 const BATCH: usize = 64;
@@ -142,7 +143,11 @@ impl<'a> Walker<'a> {
 pub fn batches(samples: usize) -> impl Iterator<Item = Vec<u32>> {
     (0..samples)
         .step_by(BATCH)
-        .map(move |start| (start as u32..samples.min(start + BATCH) as u32).collect())
+        .map(move |start| rows(start..samples.min(start + BATCH)))
+}
+
+fn rows(range: Range<usize>) -> Vec<u32> {
+    (range.start as u32..range.end as u32).collect()
 }
 
 /// Returns the tensors that `make` makes of the rows of all `samples` samples, which it gets batch by batch.
@@ -153,25 +158,7 @@ pub fn gathered<E: From<candle_core::Error>>(
     samples: usize,
     mut make: impl FnMut(&[u32]) -> Result<Vec<Tensor>, E>,
 ) -> Result<Vec<Tensor>, E> {
-    let mut whole: Vec<Tensor> = Vec::new();
-    for rows in batches(samples) {
-        let tensors = make(&rows)?;
-        if rows.len() == samples {
-            return Ok(tensors);
-        }
-        if whole.is_empty() {
-            let like = |tensor: &Tensor| {
-                let dims = [&[samples], &tensor.dims()[1..]].concat();
-                Tensor::zeros(dims, tensor.dtype(), tensor.device())
-            };
-            whole = tensors.iter().map(like).collect::<Result<_, _>>()?;
-        }
-        // Written in place: to gather the batches first would take twice the memory.
-        for (whole, tensor) in whole.iter().zip(tensors) {
-            whole.slice_set(&tensor.contiguous()?, 0, rows[0] as usize)?;
-        }
-    }
-    Ok(whole)
+    graph::gathered(samples, BATCH, |range| make(&rows(range)))
 }
 
 /// Returns some rows of each of several batched tensors.

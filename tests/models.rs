@@ -579,6 +579,41 @@ fn lightest() -> Vec<Peer> {
     lightest.into_values().collect()
 }
 
+/// What runs in parts, to take less memory, must give what a whole run gives.
+#[test]
+fn an_image_has_the_same_bits_alone_and_in_a_batch() {
+    for peer in lightest() {
+        if peer.macs > DIFFERENTIABLE {
+            continue;
+        }
+        let graph = peer.build().graph;
+        let weights = weights(&graph);
+        let alone = inputs(&peer);
+        let batch = alone.iter().map(|input| {
+            let first = input.narrow(0, 0, 1).unwrap();
+            Tensor::cat(&[input, &first, input, &first, input], 0).unwrap()
+        });
+        let batch: Vec<Tensor> = batch.collect();
+        let whole = run(&graph, &weights, &batch);
+        for row in 0..batch[0].dims()[0] {
+            let image = batch.iter().map(|input| input.narrow(0, row, 1).unwrap());
+            let part = run(&graph, &weights, &image.collect::<Vec<_>>());
+            for (name, part) in &part {
+                let bits = |tensor: &Tensor| -> Vec<u32> {
+                    let numbers: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
+                    numbers.into_iter().map(f32::to_bits).collect()
+                };
+                let row_of_whole = whole[name].narrow(0, row, 1).unwrap();
+                assert!(
+                    bits(part) == bits(&row_of_whole),
+                    "{} {name} {row}",
+                    peer.model
+                );
+            }
+        }
+    }
+}
+
 /// The first and the last trained parameter of each kind and role.
 fn samples(graph: &Graph) -> BTreeSet<ParamId> {
     let mut ends: BTreeMap<(String, String), [ParamId; 2]> = BTreeMap::new();

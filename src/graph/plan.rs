@@ -9,6 +9,8 @@ pub struct Plan {
     pub(super) steps: Vec<Step>,
     pub(super) inputs: Vec<ValueId>,
     pub(super) outputs: Vec<ValueId>,
+    /// The most elements a sample that are alive at once, of values that are neither inputs nor outputs.
+    pub(super) between: usize,
 }
 
 /// One operator of a [`Plan`].
@@ -58,8 +60,10 @@ impl Graph {
         if let Some(missing) = self.inputs.iter().find(|v| needed[v.0] && !given[v.0]) {
             return Err(self.lacking(*missing, outputs));
         }
+        let steps = self.fused(self.steps(&given, &needed, outputs), outputs);
         Ok(Plan {
-            steps: self.fused(self.steps(&given, &needed, outputs), outputs),
+            between: self.between(&steps, outputs),
+            steps,
             inputs: inputs.to_vec(),
             outputs: outputs.to_vec(),
         })
@@ -131,6 +135,22 @@ impl Graph {
             }
         }
         fused
+    }
+
+    fn between(&self, steps: &[Step], outputs: &[ValueId]) -> usize {
+        let mut made = vec![false; self.values.len()];
+        let (mut alive, mut most) = (0, 0);
+        for step in steps {
+            if !outputs.contains(&step.output) {
+                made[step.output.0] = true;
+                alive += self.value(step.output).shape.numel();
+                most = most.max(alive);
+            }
+            for value in step.last_uses.iter().filter(|value| made[value.0]) {
+                alive -= self.value(*value).shape.numel();
+            }
+        }
+        most
     }
 
     fn lacking(&self, missing: ValueId, outputs: &[ValueId]) -> PlanError {

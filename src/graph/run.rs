@@ -1,9 +1,10 @@
 //! Running a plan.
 
+use super::gather::gathered;
 use super::plan::Step;
 use super::{Graph, Node, Plan, PlanError, ValueId, Weights};
 use crate::kernels::Clamp;
-use candle_core::{Result as CandleResult, Tensor};
+use candle_core::{DType, Result as CandleResult, Tensor};
 
 /// A run that failed.
 #[derive(Debug, thiserror::Error)]
@@ -23,11 +24,18 @@ pub enum RunError {
         /// What candle says.
         source: Box<candle_core::Error>,
     },
+    /// What was run in parts cannot be put together.
+    #[error("the samples cannot be run in parts")]
+    Parts(#[from] candle_core::Error),
 }
+
+/// The bytes that the values between inputs and outputs take on the CPU: of more samples, a few are run at a time.
+const BETWEEN: usize = 64 << 20;
 
 impl Plan {
     /// Runs the plan on `inputs`, in the order of [`Plan::inputs`], each with a leading batch dimension; returns the
-    /// outputs in the order of [`Plan::outputs`]. A value is dropped after its last use.
+    /// outputs in the order of [`Plan::outputs`]. A value is dropped after its last use; on the CPU, what lies between inputs and
+    /// outputs takes 64 MiB, or what one sample needs if that is more, however many samples there are.
     ///
     /// # Errors
     /// [`RunError`] naming the operator that failed.
@@ -35,6 +43,38 @@ impl Plan {
     /// # Panics
     /// If there are not as many `inputs` as the plan has.
     pub fn run(
+        &self,
+        graph: &Graph,
+        weights: &Weights,
+        inputs: &[Tensor],
+    ) -> Result<Vec<Tensor>, RunError> {
+        self.run_within(BETWEEN, graph, weights, inputs)
+    }
+
+    fn run_within(
+        &self,
+        bytes: usize,
+        graph: &Graph,
+        weights: &Weights,
+        inputs: &[Tensor],
+    ) -> Result<Vec<Tensor>, RunError> {
+        let samples = match inputs.first() {
+            Some(input) if input.device().is_cpu() => input.dims()[0],
+            _ => return self.run_at_once(graph, weights, inputs),
+        };
+        let sample = self.between * DType::F32.size_in_bytes();
+        let at_once = (bytes / sample.max(1)).max(1);
+        if samples <= at_once {
+            return self.run_at_once(graph, weights, inputs);
+        }
+        gathered(samples, at_once, |range| {
+            let part = |input: &Tensor| input.narrow(0, range.start, range.len());
+            let part = inputs.iter().map(part).collect::<CandleResult<Vec<_>>>()?;
+            self.run_at_once(graph, weights, &part)
+        })
+    }
+
+    fn run_at_once(
         &self,
         graph: &Graph,
         weights: &Weights,
@@ -106,5 +146,46 @@ impl Graph {
     ) -> Result<Vec<Tensor>, RunError> {
         let (ids, tensors): (Vec<ValueId>, Vec<Tensor>) = inputs.iter().cloned().unzip();
         self.plan(&ids, outputs)?.run(self, weights, &tensors)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Builder;
+    use crate::graph::ops::{Activation, Add, Linear};
+    use candle_core::Device;
+
+    #[test]
+    fn however_little_fits_between_the_bits_are_the_same() {
+        let linear = Linear {
+            in_features: 5,
+            out_features: 5,
+            bias: false,
+        };
+        let mut builder = Builder::new();
+        let input = builder.input("input", [5]).unwrap();
+        let a = builder.add("a", linear, &[input]).unwrap();
+        let relu = builder.add("relu", Activation::Relu, &[a]).unwrap();
+        let b = builder.add("b", linear, &[relu]).unwrap();
+        let add = builder.add("add", Add {}, &[b, relu]).unwrap();
+        let c = builder.add("c", linear, &[add]).unwrap();
+        let graph = builder.finish(&[relu, c]);
+        let noise = |rows: usize| Tensor::randn(0f32, 1.0, (rows, 5), &Device::Cpu).unwrap();
+        let weights = Weights::new(&graph, (0..3).map(|_| noise(5)).collect()).unwrap();
+        let plan = graph.plan(&[input], graph.outputs()).unwrap();
+        // `b` and `add` are alive at once: `relu` is an output.
+        assert_eq!(plan.between, 10);
+        for samples in [1, 2, 7] {
+            let x = [noise(samples)];
+            let whole = plan.run_at_once(&graph, &weights, &x).unwrap();
+            for bytes in [0, 4 * 10, 4 * 10 * 3, usize::MAX] {
+                let found = plan.run_within(bytes, &graph, &weights, &x).unwrap();
+                for (found, whole) in found.iter().zip(&whole) {
+                    let numbers = |t: &Tensor| t.to_vec2::<f32>().unwrap();
+                    assert_eq!(numbers(found), numbers(whole));
+                }
+            }
+        }
     }
 }

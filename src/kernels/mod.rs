@@ -47,7 +47,7 @@ pub use layer_norm::layer_norm;
 pub use linear::{linear, linear_gradients};
 pub use mean::plane_means;
 pub use nearest::nearest;
-pub use pool::max_pool2d;
+pub use pool::{max_pool2d, max_pool2d_gradient};
 pub use sums::squared_distance;
 
 use candle_core::{DType, Tensor};

@@ -19,6 +19,34 @@ pub fn max_pool2d(x: &Tensor, kernel: usize, stride: usize, padding: usize) -> R
     })
 }
 
+/// Returns the gradient of `x` for that of [`max_pool2d`]'s result.
+///
+/// # Errors
+/// Those of [`max_pool2d`], or a gradient of another shape.
+pub fn max_pool2d_gradient(
+    x: &Tensor,
+    gradient: &Tensor,
+    kernel: usize,
+    stride: usize,
+    padding: usize,
+) -> Result<Tensor> {
+    let pool = MaxPool {
+        kernel,
+        stride,
+        padding,
+    };
+    let x = &x.contiguous()?;
+    let output = x.apply_op1_no_bwd(&pool)?;
+    if output.dims() != gradient.dims() {
+        bail!(
+            "a gradient {:?} is not of {:?}",
+            gradient.dims(),
+            output.dims()
+        );
+    }
+    pool.routed(x, &output, gradient)
+}
+
 struct MaxPool {
     kernel: usize,
     stride: usize,
@@ -42,6 +70,32 @@ impl MaxPool {
             axis.ok_or_else(|| candle_core::Error::Msg(refused()))
         };
         Ok((leading, [axis(*height)?, axis(*width)?]))
+    }
+
+    /// Takes the gradient of each window to the first of its largest pixels.
+    fn routed(&self, x: &Tensor, output: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+        let (_, [y, x_axis]) = self.axes(x.dims())?;
+        let (plane, pooled) = (y.input * x_axis.input, y.output * x_axis.output);
+        let task = planes_a_task(plane);
+        let operands = [x, output, &gradient.contiguous()?];
+        let routed = with_numbers(operands, |[x, output, gradient]| {
+            Ok(filled(x.len(), task * plane, |index, routed| {
+                let first = index * task;
+                for (offset, routed) in routed.chunks_exact_mut(plane.max(1)).enumerate() {
+                    let at = first + offset;
+                    let input = &x[at * plane..][..plane];
+                    let output = &output[at * pooled..][..pooled];
+                    let mut left = gradient[at * pooled..][..pooled].to_vec();
+                    windows(&y, &x_axis, |input_at, output_at| {
+                        let (pixel, largest) = (input[input_at], output[output_at]);
+                        if pixel == largest || (pixel.is_nan() && largest.is_nan()) {
+                            routed[input_at] += std::mem::take(&mut left[output_at]);
+                        }
+                    });
+                }
+            }))
+        });
+        tensor(routed?, x.dims())
     }
 }
 
@@ -72,29 +126,7 @@ impl CustomOp1 for MaxPool {
     }
 
     fn bwd(&self, x: &Tensor, output: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        let (_, [y, x_axis]) = self.axes(x.dims())?;
-        let (plane, pooled) = (y.input * x_axis.input, y.output * x_axis.output);
-        let task = planes_a_task(plane);
-        let operands = [x, output, &gradient.contiguous()?];
-        let routed = with_numbers(operands, |[x, output, gradient]| {
-            Ok(filled(x.len(), task * plane, |index, routed| {
-                let first = index * task;
-                for (offset, routed) in routed.chunks_exact_mut(plane.max(1)).enumerate() {
-                    let at = first + offset;
-                    let input = &x[at * plane..][..plane];
-                    let output = &output[at * pooled..][..pooled];
-                    let mut left = gradient[at * pooled..][..pooled].to_vec();
-                    routed.fill(0.0);
-                    windows(&y, &x_axis, |input_at, output_at| {
-                        let (pixel, largest) = (input[input_at], output[output_at]);
-                        if pixel == largest || (pixel.is_nan() && largest.is_nan()) {
-                            routed[input_at] += std::mem::take(&mut left[output_at]);
-                        }
-                    });
-                }
-            }))
-        });
-        tensor(routed?, x.dims()).map(Some)
+        self.routed(x, output, gradient).map(Some)
     }
 }
 

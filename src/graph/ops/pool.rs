@@ -1,7 +1,7 @@
 //! Pooling.
 
 use crate::graph::op::{expect_size, only};
-use crate::graph::{OpError, Operator, Shape};
+use crate::graph::{Call, Gradients, OpError, Operator, Shape};
 use crate::kernels;
 use candle_core::{Result, Tensor};
 use serde::Serialize;
@@ -102,6 +102,22 @@ impl Operator for MaxPool2d {
         let padded = lifted.pad_with_zeros(2, self.padding, self.padding)?;
         let padded = padded.pad_with_zeros(3, self.padding, self.padding)?;
         padded.max_pool2d_with_stride(self.kernel, self.stride)? + f64::from(lowest)
+    }
+
+    fn gradients(&self, call: &Call<'_>, gradient: &Tensor) -> Result<Gradients> {
+        let (x, _) = call.inputs[0];
+        let (_, _, h, w) = x.dims4()?;
+        if !kernels::serves(x) || self.overhang(h) + self.overhang(w) > 0 {
+            return call.by_candle(self, gradient);
+        }
+        let Self {
+            kernel,
+            stride,
+            padding,
+            ..
+        } = *self;
+        let gradient = kernels::max_pool2d_gradient(x, gradient, kernel, stride, padding)?;
+        Ok(Gradients::of_input(gradient))
     }
 }
 
