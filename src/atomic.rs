@@ -2,6 +2,11 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use walkdir::WalkDir;
+
+/// What names of temporary files begin and end with.
+const PREFIX: &str = ".";
+const SUFFIX: &str = ".tmp";
 
 /// Writes `bytes` to `path`, making its folder; see [`write_with`].
 ///
@@ -21,7 +26,7 @@ pub(crate) fn write_with(
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".").suffix(".tmp");
+    builder.prefix(PREFIX).suffix(SUFFIX);
     // Temporary files are private by default, results are as public as the umask lets them be.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
@@ -30,6 +35,19 @@ pub(crate) fn write_with(
     file.as_file().sync_all()?;
     file.persist(path).map_err(|failed| failed.error)?;
     Ok(())
+}
+
+/// Removes the temporary files of writers that were killed from `folder` and the folders in it but `except`. Nobody else may write there.
+/// What cannot be removed stays: it does no harm.
+pub(crate) fn sweep(folder: &Path, except: &Path) {
+    let entries = WalkDir::new(folder).into_iter();
+    let entries = entries.filter_entry(|entry| entry.path() != except);
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name().to_string_lossy();
+        if entry.file_type().is_file() && name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Returns the folder of `path`, the current one for a bare name.
@@ -53,6 +71,19 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         let beside = std::fs::read_dir(path.parent().unwrap()).unwrap().count();
         assert_eq!(beside, 1);
+    }
+
+    #[test]
+    fn what_killed_writers_left_is_swept_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = folder.path().join("cache");
+        let left = ["a/.x.tmp", "cache/.y.tmp", "a/z.tmp", "a/.lock"];
+        for name in left {
+            write(&folder.path().join(name), b"half").unwrap();
+        }
+        sweep(folder.path(), &cache);
+        let kept = left.map(|name| folder.path().join(name).exists());
+        assert_eq!(kept, [false, true, true, true]);
     }
 
     #[test]

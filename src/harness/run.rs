@@ -1,6 +1,7 @@
 //! `ptsbench run`: many cases side by side.
 
 use super::{Console, Failure, Folders, Harness, Lock, LockError, Summaries, chain, interrupted};
+use crate::atomic;
 use crate::case::Case;
 use crate::record::StoreError;
 use crate::suite::{Entry, Suite};
@@ -76,6 +77,7 @@ pub fn run(
     console: &Console,
 ) -> Result<Report, RunError> {
     let lock = Lock::take(&options.folders.reports)?;
+    atomic::sweep(&options.folders.reports, &options.folders.cache());
     let entries: Vec<&Entry> = suites
         .iter()
         .flat_map(|suite| &suite.entries)

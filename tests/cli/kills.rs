@@ -113,6 +113,15 @@ fn check(before: &Files, out: &Path) -> Files {
     after
 }
 
+/// How many temporary files there are.
+fn leftovers(folder: &Path) -> usize {
+    let entries = walkdir::WalkDir::new(folder).into_iter();
+    let entries = entries.filter_map(Result::ok);
+    entries
+        .filter(|entry| entry.path().extension().is_some_and(|e| e == "tmp"))
+        .count()
+}
+
 #[test]
 fn a_run_killed_at_any_moment_ends_where_an_undisturbed_one_does() {
     let kills = std::env::var("PTSBENCH_KILLS").map_or(8, |count| count.parse().unwrap());
@@ -161,6 +170,7 @@ fn a_run_killed_at_any_moment_ends_where_an_undisturbed_one_does() {
         ptsbench(&all).assert().success();
         let files = check(&files, &out);
         assert!(results(&files, &out) == expected, "round {rounds}");
+        assert_eq!(leftovers(&out.join("results")), 0, "round {rounds}");
         rounds += 1;
     }
     println!("{done} kills in {rounds} rounds");
