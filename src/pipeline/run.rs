@@ -200,7 +200,7 @@ impl Run<'_> {
                 || job.reconstruct(link, weights, self.progress),
             );
             let reports = reports.map_err(self.at(Stage::Reconstruct))?;
-            rebuilt.notes.extend(not_finite(&reports));
+            rebuilt.notes.extend(in_vain(&reports));
             rebuilt.units.extend(reports.into_iter().map(unit));
         }
         Ok(rebuilt)
@@ -304,21 +304,30 @@ fn uncorrected(layers: &Uncorrected) -> impl Iterator<Item = String> {
     notes.into_iter().flatten()
 }
 
-/// Says in which units descent led to NaN or infinity, and which had no loss to begin with.
-fn not_finite(reports: &[UnitReport]) -> impl Iterator<Item = String> {
-    let named = |unit: &UnitReport| format!("{} at step {}", unit.name, unit.iterations);
-    let diverged = reports.iter().filter(|unit| unit.diverged).map(named);
-    let lossless = reports.iter().filter(|unit| !unit.loss_before.is_finite());
-    let lossless = lossless.map(|unit| unit.name.clone());
-    let diverged = listed(
+/// Says which units a solver did no good: those where descent led to NaN or infinity, which had no loss to begin with, and which it left
+/// as they were because nothing that it came by was better.
+fn in_vain(reports: &[UnitReport]) -> impl Iterator<Item = String> {
+    let told = |what: &str, tell: &dyn Fn(&UnitReport) -> Option<String>| {
+        listed(what, &reports.iter().filter_map(tell).collect::<Vec<_>>())
+    };
+    let diverged = told(
         "units whose descent diverged, at their best until then",
-        &diverged.collect::<Vec<_>>(),
+        &|unit| {
+            let step = || format!("{} at step {}", unit.name, unit.iterations);
+            unit.diverged.then(step)
+        },
     );
-    let lossless = listed(
-        "units without a finite loss, left as they were",
-        &lossless.collect::<Vec<_>>(),
+    let lossless = told("units without a finite loss, left as they were", &|unit| {
+        (!unit.loss_before.is_finite()).then(|| unit.name.clone())
+    });
+    let no_better = told(
+        "units left as they were, for the solver found nothing better",
+        &|unit| {
+            let tried = unit.iterations > 0 && !unit.diverged && unit.loss_before > 0.0;
+            (tried && unit.loss_after >= unit.loss_before).then(|| unit.name.clone())
+        },
     );
-    diverged.into_iter().chain(lossless)
+    [diverged, lossless, no_better].into_iter().flatten()
 }
 
 /// Puts what the dense and the sparse network see in the same samples together.
@@ -405,29 +414,32 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finite_is_noted() {
-        let report = |name: &str, loss_before, diverged| UnitReport {
+    fn what_a_solver_does_in_vain_is_noted() {
+        let report = |name: &str, loss_before, loss_after, diverged| UnitReport {
             name: name.to_owned(),
             layers: Vec::new(),
             loss_before,
-            loss_after: loss_before,
+            loss_after,
             iterations: 7,
             diverged,
             seconds: 0.0,
         };
         let reports = [
-            report("a", 1.0, false),
-            report("b", 1.0, true),
-            report("c", f64::NAN, false),
+            report("a", 1.0, 0.5, false),
+            report("b", 1.0, 1.0, true),
+            report("c", f64::NAN, f64::NAN, false),
+            report("d", 1.0, 1.0, false),
+            report("e", 0.0, 0.0, false),
         ];
-        let notes: Vec<String> = not_finite(&reports).collect();
+        let notes: Vec<String> = in_vain(&reports).collect();
         assert_eq!(
             notes,
             [
                 "units whose descent diverged, at their best until then: 1 (b at step 7)",
                 "units without a finite loss, left as they were: 1 (c)",
+                "units left as they were, for the solver found nothing better: 1 (d)",
             ]
         );
-        assert_eq!(not_finite(&reports[..1]).count(), 0);
+        assert_eq!(in_vain(&reports[..1]).count(), 0);
     }
 }
