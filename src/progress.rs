@@ -1,5 +1,7 @@
 //! Telling somebody how far long work is, and hearing that it should stop.
 
+use std::time::Duration;
+
 /// Somebody who watches a case run.
 pub trait Progress: Sync {
     /// A stage (`allocate`, `correct`, `reconstruct`, `evaluate`) begins, of `steps` steps.
@@ -7,6 +9,9 @@ pub trait Progress: Sync {
 
     /// One step is done; `what` names it: a unit, a batch.
     fn step(&self, _what: &str) {}
+
+    /// So long was nothing done but waiting for what somebody else makes.
+    fn waited(&self, _time: Duration) {}
 
     /// Whether the work should stop at the next occasion.
     fn cancelled(&self) -> bool {

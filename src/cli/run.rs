@@ -49,7 +49,7 @@ pub(super) struct Run {
     /// Compare each record with its golden, as `cargo test` does
     #[arg(long)]
     check: bool,
-    /// How long a case may take; one that takes longer fails, and the others go on
+    /// How long a case may take, waiting for others aside; one that takes longer fails, and the others go on
     #[arg(long, value_name = "SECONDS", value_parser = positive)]
     timeout: Option<usize>,
     /// How often to say what is under way where stderr is no terminal; 0 is never

@@ -5,7 +5,7 @@ use crate::progress::Progress;
 use indicatif::{FormattedDuration, MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The bars of a run.
@@ -21,7 +21,7 @@ pub struct Console {
 #[derive(Debug)]
 pub struct Watcher {
     bar: ProgressBar,
-    deadline: Option<Instant>,
+    deadline: Mutex<Option<Instant>>,
     /// Whether work was told to stop because of the deadline.
     late: AtomicBool,
 }
@@ -49,7 +49,7 @@ impl Console {
         self.watch_for(id, None)
     }
 
-    /// Returns a watcher for a case, which stops it after `limit`.
+    /// Returns a watcher for a case, which stops it after `limit`, not counting what it waits for other cases.
     pub fn watch_for(&self, id: &str, limit: Option<Duration>) -> Watcher {
         let style = style("  {spinner} {prefix:.dim} {msg} {pos}/{len}");
         let bar = self.add(0, style).with_prefix(id.to_owned());
@@ -58,7 +58,7 @@ impl Console {
         watched.push(bar.clone());
         Watcher {
             bar,
-            deadline: limit.and_then(|limit| Instant::now().checked_add(limit)),
+            deadline: Mutex::new(limit.and_then(|limit| Instant::now().checked_add(limit))),
             late: AtomicBool::new(false),
         }
     }
@@ -171,8 +171,13 @@ impl Progress for Watcher {
         self.bar.inc(1);
     }
 
+    fn waited(&self, time: Duration) {
+        let mut deadline = self.deadline();
+        *deadline = deadline.and_then(|end| end.checked_add(time));
+    }
+
     fn cancelled(&self) -> bool {
-        let late = self.deadline.is_some_and(|end| Instant::now() >= end);
+        let late = self.deadline().is_some_and(|end| Instant::now() >= end);
         if late {
             self.late.store(true, Ordering::Relaxed);
         }
@@ -181,6 +186,10 @@ impl Progress for Watcher {
 }
 
 impl Watcher {
+    fn deadline(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether the case was stopped because its time was over.
     pub fn was_late(&self) -> bool {
         self.late.load(Ordering::Relaxed)
@@ -226,5 +235,15 @@ mod tests {
             assert_eq!((&watcher as &dyn Progress).check().is_err(), late);
             assert_eq!(watcher.was_late(), late);
         }
+    }
+
+    #[test]
+    fn waiting_for_others_does_not_count() {
+        let console = Console::new();
+        let watcher = console.watch_for("a", Some(Duration::ZERO));
+        assert!(watcher.cancelled() && watcher.was_late());
+        let watcher = console.watch_for("b", Some(Duration::ZERO));
+        watcher.waited(Duration::from_secs(3600));
+        assert!(!watcher.cancelled() && !watcher.was_late());
     }
 }

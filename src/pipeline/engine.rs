@@ -289,7 +289,7 @@ impl Engine {
             "limit": request.limit,
             "device": format!("{:?}", self.device.location()),
         }));
-        let baseline = self.baselines.get(hash.clone(), || {
+        let baseline = self.baselines.get_watched(hash.clone(), progress, || {
             let cached = self.cached(&hash).and_then(Baseline::into_evaluation);
             if let Some(baseline) = cached {
                 return Ok(baseline);
@@ -316,8 +316,8 @@ impl Engine {
     }
 
     /// Returns the table with this hash of all that it depends on, made once a process and, with a cache, once for all.
-    pub(super) fn table(&self, hash: &str, make: Make<'_>) -> Made {
-        self.tables.get(hash.to_owned(), || {
+    pub(super) fn table(&self, hash: &str, progress: &dyn Progress, make: Make<'_>) -> Made {
+        self.tables.get_watched(hash.to_owned(), progress, || {
             if let Some(table) = self.cached(hash) {
                 return Ok(table);
             }

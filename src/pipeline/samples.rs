@@ -111,6 +111,6 @@ impl Calibrate for Samples<'_> {
     }
 
     fn once(&self, name: &str, make: Make<'_>) -> Made {
-        self.engine.table(&self.key(name)?, make)
+        self.engine.table(&self.key(name)?, self.progress, make)
     }
 }
