@@ -141,9 +141,7 @@ impl<'a> Walker<'a> {
 
 /// Returns the rows of each batch of `samples` samples.
 pub fn batches(samples: usize) -> impl Iterator<Item = Vec<u32>> {
-    (0..samples)
-        .step_by(BATCH)
-        .map(move |start| rows(start..samples.min(start + BATCH)))
+    graph::parts(samples, BATCH).map(rows)
 }
 
 fn rows(range: Range<usize>) -> Vec<u32> {
@@ -187,34 +185,11 @@ pub fn select(tensor: &Tensor, rows: &[u32]) -> candle_core::Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::Builder;
-    use crate::graph::ops::{Activation, Add, Linear};
-
-    /// A residual network whose every value matters later, and weights for it.
-    fn network() -> (Graph, Weights) {
-        let linear = Linear {
-            in_features: 3,
-            out_features: 3,
-            bias: false,
-        };
-        let mut builder = Builder::new();
-        let input = builder.input("input", [3]).unwrap();
-        let a = builder.add("a", linear, &[input]).unwrap();
-        let relu = builder.add("relu", Activation::Relu, &[a]).unwrap();
-        let b = builder.add("b", linear, &[relu]).unwrap();
-        let add = builder.add("add", Add {}, &[b, relu]).unwrap();
-        let c = builder.add("c", linear, &[add]).unwrap();
-        let graph = builder.finish(&[c]);
-        let tensors = (0..3)
-            .map(|_| Tensor::randn(0f32, 1.0, (3, 3), &Device::Cpu).unwrap())
-            .collect();
-        let weights = Weights::new(&graph, tensors).unwrap();
-        (graph, weights)
-    }
+    use crate::graph::testing::residual;
 
     #[test]
     fn walking_gives_what_a_full_run_gives_under_any_budget() {
-        let (graph, weights) = network();
+        let (graph, weights) = residual(3);
         let input = Tensor::randn(0f32, 1.0, (150, 3), &Device::Cpu).unwrap();
         for budget in [0, 150 * 3 * 4, usize::MAX] {
             let mut walker = Walker::new(&graph, &weights, std::slice::from_ref(&input), budget);
@@ -236,7 +211,7 @@ mod tests {
 
     #[test]
     fn values_are_freed_once_nothing_needs_them() {
-        let (graph, weights) = network();
+        let (graph, weights) = residual(3);
         let input = Tensor::zeros((4, 3), DType::F32, &Device::Cpu).unwrap();
         let mut walker = Walker::new(&graph, &weights, &[input], usize::MAX);
         let held: Vec<usize> = graph

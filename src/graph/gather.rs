@@ -3,6 +3,12 @@
 use candle_core::Tensor;
 use std::ops::Range;
 
+/// Returns the ranges of `samples` samples, `at_once` at a time.
+pub fn parts(samples: usize, at_once: usize) -> impl Iterator<Item = Range<usize>> {
+    let starts = (0..samples).step_by(at_once);
+    starts.map(move |start| start..samples.min(start + at_once))
+}
+
 /// Returns the tensors that `make` makes of `samples` samples, `at_once` at a time.
 ///
 /// # Errors
@@ -16,8 +22,9 @@ pub fn gathered<E: From<candle_core::Error>>(
         return make(0..samples);
     }
     let mut whole: Vec<Tensor> = Vec::new();
-    for start in (0..samples).step_by(at_once) {
-        let tensors = make(start..samples.min(start + at_once))?;
+    for part in parts(samples, at_once) {
+        let start = part.start;
+        let tensors = make(part)?;
         if whole.is_empty() {
             let like = |tensor: &Tensor| {
                 let dims = [&[samples], &tensor.dims()[1..]].concat();

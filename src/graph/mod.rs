@@ -26,12 +26,14 @@ mod region;
 mod relocation;
 mod run;
 mod shape;
+#[cfg(test)]
+pub(crate) mod testing;
 mod unit;
 
 pub use binding::{Weights, WeightsError};
 pub use builder::{BuildError, Builder};
 pub use dump::Description;
-pub use gather::gathered;
+pub use gather::{gathered, parts};
 pub use gradient::{Call, Gradients, Trace};
 pub use node::{Graph, Node, NodeId, Param, ParamId, Role, Value, ValueId};
 pub use op::{Motif, Op, OpError, Operator, ParamDecl};

@@ -152,32 +152,19 @@ impl Graph {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::Builder;
-    use crate::graph::ops::{Activation, Add, Linear};
+    use crate::graph::testing::residual;
     use candle_core::Device;
 
     #[test]
     fn however_little_fits_between_the_bits_are_the_same() {
-        let linear = Linear {
-            in_features: 5,
-            out_features: 5,
-            bias: false,
-        };
-        let mut builder = Builder::new();
-        let input = builder.input("input", [5]).unwrap();
-        let a = builder.add("a", linear, &[input]).unwrap();
-        let relu = builder.add("relu", Activation::Relu, &[a]).unwrap();
-        let b = builder.add("b", linear, &[relu]).unwrap();
-        let add = builder.add("add", Add {}, &[b, relu]).unwrap();
-        let c = builder.add("c", linear, &[add]).unwrap();
-        let graph = builder.finish(&[relu, c]);
-        let noise = |rows: usize| Tensor::randn(0f32, 1.0, (rows, 5), &Device::Cpu).unwrap();
-        let weights = Weights::new(&graph, (0..3).map(|_| noise(5)).collect()).unwrap();
-        let plan = graph.plan(&[input], graph.outputs()).unwrap();
+        let (graph, weights) = residual(5);
+        let named = |name: &str| graph.nodes().find(|(_, node)| node.name == name).unwrap();
+        let outputs = ["relu", "c"].map(|name| named(name).1.output);
+        let plan = graph.plan(graph.inputs(), &outputs).unwrap();
         // `b` and `add` are alive at once: `relu` is an output.
         assert_eq!(plan.between, 10);
         for samples in [1, 2, 7] {
-            let x = [noise(samples)];
+            let x = [Tensor::randn(0f32, 1.0, (samples, 5), &Device::Cpu).unwrap()];
             let whole = plan.run_at_once(&graph, &weights, &x).unwrap();
             for bytes in [0, 4 * 10, 4 * 10 * 3, usize::MAX] {
                 let found = plan.run_within(bytes, &graph, &weights, &x).unwrap();

@@ -216,7 +216,6 @@ impl NullaryFnOnce for ParameterGradients<'_> {
     #[inline(always)]
     fn call(self) {
         let features = self.sums.len() / 2;
-        self.sums.fill(0.0);
         let (for_weight, for_bias) = self.sums.split_at_mut(features);
         let rows = self
             .x

@@ -201,7 +201,6 @@ fn weight_gradient(
     let task = rows_a_task(outer);
     Ok(filled(outer * inner, task * inner, |index, result| {
         let features = result.len() / inner;
-        result.fill(0.0);
         with_scratch([features * block], |[left]| {
             let blocks = gradient.chunks(block * outer).zip(x.chunks(block * inner));
             for (gradient, x) in blocks {

@@ -86,7 +86,6 @@ pub(super) fn column_sums(level: Level, from: &[f32], columns: usize) -> Result<
     let block = BLOCK.min(from.len() / columns.max(1)).max(1);
     let terms = terms(block, 0, columns)?;
     Ok(filled(columns, COLUMNS, |index, sums| {
-        sums.fill(0.0);
         for rows in from.chunks(block * columns) {
             let product = Product {
                 a: &[1.0],
