@@ -43,9 +43,3 @@ mod shared;
 pub mod suite;
 pub mod tasks;
 pub mod weights;
-
-/// Activations are large, short-lived and made anew at every step: the system's allocator would return each one to the
-/// system, and half the time of a light kernel would go into page faults.
-#[cfg(not(feature = "fuzzing"))]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

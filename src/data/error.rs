@@ -245,6 +245,9 @@ pub enum ImageError {
     /// A JPEG file ends early, of which the decoder would make a picture that is partly grey.
     #[error("it ends before its end-of-image marker")]
     Truncated,
+    /// The palette of a PNG file ends within a colour.
+    #[error("its palette ends within a colour")]
+    Palette,
     /// Its header tells of more pixels than are read.
     #[error("it is {}x{} pixels, expected at most {most} in all", size[0], size[1])]
     TooLarge {

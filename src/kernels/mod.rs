@@ -5,7 +5,7 @@
 //!
 //! Almost everything is one matrix product (`product`), whose factors may lie anywhere: convolutions, their gradients,
 //! linear layers and attention differ in where they point it. It is compiled for each instruction set that matters and
-//! chosen at run time (`simd`). This is the only module in which unsafe code may stand; it has three blocks.
+//! chosen at run time (`simd`). This is the only module in which unsafe code may stand; it has four blocks.
 //!
 //! No result depends on the number of threads: work is cut by shape alone wherever cutting changes the order of a sum.
 
@@ -19,6 +19,7 @@ mod elementwise;
 mod exp;
 mod gates;
 mod gelu;
+mod heap;
 mod lanes;
 mod layer_norm;
 mod linear;
@@ -43,6 +44,7 @@ pub use conv::{Convolution, conv2d, conv2d_gradients};
 pub use elementwise::{add, clamp, clamp_gradient, scaled_difference};
 pub use gates::{Gate, gate, gate_gradient};
 pub use gelu::{gelu, gelu_gradient};
+pub use heap::hold_back_briefly;
 pub use layer_norm::layer_norm;
 pub use linear::{linear, linear_gradients};
 pub use mean::plane_means;

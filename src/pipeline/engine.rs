@@ -7,6 +7,7 @@ use crate::atomic;
 use crate::case::{Case, CaseError, Fold, Stage};
 use crate::data::{DataSpec, Dataset};
 use crate::graph::Weights;
+use crate::kernels;
 use crate::metrics::METRICS;
 use crate::progress::Progress;
 use crate::record::Record;
@@ -62,6 +63,7 @@ impl Engine {
 
     /// Makes an engine that keeps dense baselines and tables of allocators in the folder `cache`, if given.
     pub fn new(device: Device, cache: Option<PathBuf>) -> Self {
+        kernels::hold_back_briefly();
         Self {
             device,
             cache,
