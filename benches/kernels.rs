@@ -6,7 +6,7 @@
 use candle_core::{DType, Device, Tensor, Var};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ptsbench::kernels::{
-    Clamp, Convolution, add, conv2d, max_pool2d, plane_means, scale_and_shift,
+    Clamp, Convolution, add, conv2d, max_pool2d, max_pool2d_gradient, plane_means, scale_and_shift,
 };
 use std::hint::black_box;
 
@@ -138,12 +138,17 @@ fn light(criterion: &mut Criterion) {
         let x = noise(&dims);
         let channel = noise(&[dims[1]]);
         let elements = x.elem_count() as u64;
-        let kernels: [(&str, u64, &dyn Fn() -> Tensor); 4] = [
+        let pooled = max_pool2d(&x, 3, 2, 1).unwrap();
+        let kernels: [(&str, u64, &dyn Fn() -> Tensor); 6] = [
             ("add", 3, &|| add(&x, &x, Clamp::NONE).unwrap()),
             ("scale and shift", 2, &|| {
                 scale_and_shift(&x, &channel, &channel, Clamp::NONE).unwrap()
             }),
             ("max_pool2d 2x2", 1, &|| max_pool2d(&x, 2, 2, 0).unwrap()),
+            ("max_pool2d 3x3/2", 1, &|| max_pool2d(&x, 3, 2, 1).unwrap()),
+            ("max_pool2d 3x3/2, gradient", 1, &|| {
+                max_pool2d_gradient(&x, &pooled, 3, 2, 1).unwrap()
+            }),
             ("plane_means", 1, &|| plane_means(&x).unwrap()),
         ];
         for (kernel, passes, run) in kernels {

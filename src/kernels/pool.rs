@@ -1,10 +1,13 @@
 //! Max pooling.
 
 use super::conv::axis::Axis;
-use super::scratch::filled;
+use super::scratch::{filled, with_scratch};
+use super::simd::Level;
 use super::storage::{numbers, result, tensor, with_numbers};
 use super::sums::planes_a_task;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use pulp::NullaryFnOnce;
+use std::ops::Range;
 
 /// Returns the largest number of each window of `x` `[n, c, h, w]`, borders left out of account; windows are `kernel` wide
 /// and `stride` apart. NaNs win. The gradient flows to the first of the largest, as in PyTorch.
@@ -35,16 +38,7 @@ pub fn max_pool2d_gradient(
         stride,
         padding,
     };
-    let x = &x.contiguous()?;
-    let output = x.apply_op1_no_bwd(&pool)?;
-    if output.dims() != gradient.dims() {
-        bail!(
-            "a gradient {:?} is not of {:?}",
-            gradient.dims(),
-            output.dims()
-        );
-    }
-    pool.routed(x, &output, gradient)
+    pool.gradient(&x.contiguous()?, gradient)
 }
 
 struct MaxPool {
@@ -54,8 +48,8 @@ struct MaxPool {
 }
 
 impl MaxPool {
-    /// Returns the leading dimensions and the axes.
-    fn axes<'a>(&self, dims: &'a [usize]) -> Result<(&'a [usize], [Axis; 2])> {
+    /// Returns the leading dimensions and the windows.
+    fn windows<'a>(&self, dims: &'a [usize]) -> Result<(&'a [usize], Windows)> {
         let [leading @ .., height, width] = dims else {
             bail!("an image is needed, not {dims:?}");
         };
@@ -69,30 +63,41 @@ impl MaxPool {
                 || format!("a window of {kernel} with padding {padding} does not fit {size}");
             axis.ok_or_else(|| candle_core::Error::Msg(refused()))
         };
-        Ok((leading, [axis(*height)?, axis(*width)?]))
+        Ok((leading, Windows::new(axis(*height)?, axis(*width)?)))
     }
 
     /// Takes the gradient of each window to the first of its largest pixels.
-    fn routed(&self, x: &Tensor, output: &Tensor, gradient: &Tensor) -> Result<Tensor> {
-        let (_, [y, x_axis]) = self.axes(x.dims())?;
-        let (plane, pooled) = (y.input * x_axis.input, y.output * x_axis.output);
+    fn gradient(&self, x: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+        let (leading, windows) = self.windows(x.dims())?;
+        let expected = [leading, &windows.output()].concat();
+        if gradient.dims() != expected {
+            bail!("a gradient {:?} is not of {expected:?}", gradient.dims());
+        }
+        let [plane, pooled] = windows.planes();
         let task = planes_a_task(plane);
-        let operands = [x, output, &gradient.contiguous()?];
-        let routed = with_numbers(operands, |[x, output, gradient]| {
+        let lengths = [windows.y.input * windows.sorted(), windows.x.output];
+        let level = Level::best();
+        let routed = with_numbers([x, &gradient.contiguous()?], |[x, gradient]| {
             Ok(filled(x.len(), task * plane, |index, routed| {
-                let first = index * task;
-                for (offset, routed) in routed.chunks_exact_mut(plane.max(1)).enumerate() {
-                    let at = first + offset;
-                    let input = &x[at * plane..][..plane];
-                    let output = &output[at * pooled..][..pooled];
-                    let mut left = gradient[at * pooled..][..pooled].to_vec();
-                    windows(&y, &x_axis, |input_at, output_at| {
-                        let (pixel, largest) = (input[input_at], output[output_at]);
-                        if pixel == largest || (pixel.is_nan() && largest.is_nan()) {
-                            routed[input_at] += std::mem::take(&mut left[output_at]);
-                        }
-                    });
-                }
+                let input = x[index * task * plane..].chunks_exact(plane.max(1));
+                let gradient = gradient[index * task * pooled..].chunks_exact(pooled.max(1));
+                let places = &mut vec![NOWHERE; windows.x.output];
+                with_scratch(lengths, |[sorted, largest]| {
+                    for ((input, gradient), routed) in input
+                        .zip(gradient)
+                        .zip(routed.chunks_exact_mut(plane.max(1)))
+                    {
+                        level.run(Route {
+                            windows: &windows,
+                            input,
+                            gradient,
+                            sorted,
+                            largest,
+                            places,
+                            routed,
+                        });
+                    }
+                });
             }))
         });
         tensor(routed?, x.dims())
@@ -105,49 +110,198 @@ impl CustomOp1 for MaxPool {
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (leading, [y, x_axis]) = self.axes(layout.dims())?;
+        let (leading, windows) = self.windows(layout.dims())?;
         let numbers = numbers((x, layout))?;
-        let (plane, pooled) = (y.input * x_axis.input, y.output * x_axis.output);
+        let [plane, pooled] = windows.planes();
         let task = planes_a_task(plane);
-        let planes: usize = leading.iter().product();
-        let output = filled(planes * pooled, task * pooled, |index, output| {
+        let count: usize = leading.iter().product();
+        let lengths = [windows.x.input, windows.sorted()];
+        let level = Level::best();
+        let output = filled(count * pooled, task * pooled, |index, output| {
             let input = numbers[index * task * plane..].chunks_exact(plane.max(1));
-            for (input, output) in input.zip(output.chunks_exact_mut(pooled.max(1))) {
-                output.fill(f32::NEG_INFINITY);
-                windows(&y, &x_axis, |input_at, output_at| {
-                    let largest = &mut output[output_at];
-                    if wins(input[input_at], *largest) {
-                        *largest = input[input_at];
-                    }
-                });
-            }
+            with_scratch(lengths, |[row, sorted]| {
+                for (input, output) in input.zip(output.chunks_exact_mut(pooled.max(1))) {
+                    level.run(Pool {
+                        windows: &windows,
+                        input,
+                        row,
+                        sorted,
+                        output,
+                    });
+                }
+            });
         });
-        result(output, &[leading, &[y.output, x_axis.output]].concat())
+        result(output, &[leading, &windows.output()].concat())
     }
 
-    fn bwd(&self, x: &Tensor, output: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        self.routed(x, output, gradient).map(Some)
+    fn bwd(&self, x: &Tensor, _output: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        self.gradient(x, gradient).map(Some)
     }
 }
 
-/// Whether a number takes the place of the largest so far.
-#[inline(always)]
-fn wins(number: f32, largest: f32) -> bool {
-    number > largest || number.is_nan()
+/// The windows of a plane.
+struct Windows {
+    y: Axis,
+    x: Axis,
+    /// For each tap along a row, the column that it sees first, and the windows for which it sees one.
+    taps: Vec<(usize, Range<usize>)>,
 }
 
-/// Calls `visit(input, output)` for all pixels of all windows, those of each window in order.
+impl Windows {
+    fn new(y: Axis, x: Axis) -> Self {
+        let taps = x.offsets.iter().enumerate();
+        let taps = taps
+            .map(|(tap, &offset)| (offset, x.seen(tap)))
+            .filter(|(_, seen)| !seen.is_empty())
+            .map(|(offset, seen)| (((x.step * seen.start) as isize + offset) as usize, seen))
+            .collect();
+        Self { y, x, taps }
+    }
+
+    fn output(&self) -> [usize; 2] {
+        [self.y.output, self.x.output]
+    }
+
+    /// Returns the pixels of a plane before and after.
+    fn planes(&self) -> [usize; 2] {
+        [self.y.input * self.x.input, self.y.output * self.x.output]
+    }
+
+    /// Returns the rows that a row of windows sees.
+    #[inline(always)]
+    fn rows(&self, out: usize) -> impl Iterator<Item = usize> {
+        let first = (self.y.step * out) as isize;
+        let rows = self.y.offsets.iter().map(move |offset| first + offset);
+        rows.filter_map(|row| usize::try_from(row).ok().filter(|row| *row < self.y.input))
+    }
+
+    /// Returns the length of a row that is sorted.
+    fn sorted(&self) -> usize {
+        self.x.step * self.x.input.div_ceil(self.x.step)
+    }
+
+    /// Sorts a row by which of the columns of a step it is: what a tap sees then lies in one piece.
+    #[inline(always)]
+    fn sort(&self, row: &[f32], sorted: &mut [f32]) {
+        let pieces = sorted.chunks_exact_mut(self.x.input.div_ceil(self.x.step));
+        for (first, piece) in pieces.enumerate() {
+            let columns = row.iter().skip(first).step_by(self.x.step);
+            for (place, column) in piece.iter_mut().zip(columns) {
+                *place = *column;
+            }
+        }
+    }
+
+    /// Returns what `count` windows in turn see of a sorted row from a column on.
+    #[inline(always)]
+    fn seen<'a>(&self, sorted: &'a [f32], column: usize, count: usize) -> &'a [f32] {
+        let piece = sorted.len() / self.x.step;
+        let first = (column % self.x.step) * piece + column / self.x.step;
+        &sorted[first..][..count]
+    }
+}
+
+/// Pools a plane: first the rows of each row of windows, then the columns of each window.
+struct Pool<'a> {
+    windows: &'a Windows,
+    input: &'a [f32],
+    row: &'a mut [f32],
+    sorted: &'a mut [f32],
+    output: &'a mut [f32],
+}
+
+impl NullaryFnOnce for Pool<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Windows { x, taps, .. } = self.windows;
+        for (out, output) in self.output.chunks_exact_mut(x.output).enumerate() {
+            self.row.fill(f32::NEG_INFINITY);
+            for row in self.windows.rows(out) {
+                let pixels = &self.input[row * x.input..][..x.input];
+                largest(self.row, pixels);
+            }
+            self.windows.sort(self.row, self.sorted);
+            output.fill(f32::NEG_INFINITY);
+            for (column, seen) in taps {
+                let pixels = self.windows.seen(self.sorted, *column, seen.len());
+                largest(&mut output[seen.clone()], pixels);
+            }
+        }
+    }
+}
+
+/// Puts the larger of two numbers in the place of the first one, or the one that is none.
 #[inline(always)]
-fn windows(y: &Axis, x: &Axis, mut visit: impl FnMut(usize, usize)) {
-    for ky in 0..y.offsets.len() {
-        for oy in y.seen(ky) {
-            let row = ((oy * y.step) as isize + y.offsets[ky]) as usize * x.input;
-            for kx in 0..x.offsets.len() {
-                for ox in x.seen(kx) {
-                    let column = ((ox * x.step) as isize + x.offsets[kx]) as usize;
-                    visit(row + column, oy * x.output + ox);
+fn largest(largest: &mut [f32], numbers: &[f32]) {
+    for (largest, &number) in largest.iter_mut().zip(numbers) {
+        *largest = if number > *largest || number.is_nan() {
+            number
+        } else {
+            *largest
+        };
+    }
+}
+
+/// The place of no pixel.
+const NOWHERE: u32 = u32::MAX;
+
+/// Takes the gradient of each window of a plane to a pixel.
+struct Route<'a> {
+    windows: &'a Windows,
+    input: &'a [f32],
+    gradient: &'a [f32],
+    sorted: &'a mut [f32],
+    largest: &'a mut [f32],
+    places: &'a mut [u32],
+    routed: &'a mut [f32],
+}
+
+impl NullaryFnOnce for Route<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Windows { y, x, taps } = self.windows;
+        let length = self.sorted.len() / y.input;
+        let rows = self.sorted.chunks_exact_mut(length);
+        for (row, sorted) in self.input.chunks_exact(x.input).zip(rows) {
+            self.windows.sort(row, sorted);
+        }
+        for (out, gradient) in self.gradient.chunks_exact(x.output).enumerate() {
+            self.places.fill(NOWHERE);
+            for row in self.windows.rows(out) {
+                let sorted = &self.sorted[row * length..][..length];
+                for (column, seen) in taps {
+                    let pixels = self.windows.seen(sorted, *column, seen.len());
+                    let place = (row * x.input + column) as u32;
+                    let places = &mut self.places[seen.clone()];
+                    find(
+                        &mut self.largest[seen.clone()],
+                        places,
+                        pixels,
+                        place,
+                        x.step as u32,
+                    );
                 }
             }
+            for (&place, gradient) in self.places.iter().zip(gradient) {
+                self.routed[place as usize] += gradient;
+            }
+        }
+    }
+}
+
+/// Keeps the first of the largest pixels and its place; those of `pixels` lie `step` apart, the first one at `place`.
+#[inline(always)]
+fn find(largest: &mut [f32], places: &mut [u32], pixels: &[f32], place: u32, step: u32) {
+    let kept = largest.iter_mut().zip(places);
+    for (index, ((largest, kept), &pixel)) in kept.zip(pixels).enumerate() {
+        let none = pixel.is_nan() && !largest.is_nan();
+        if *kept == NOWHERE || pixel > *largest || none {
+            *largest = pixel;
+            *kept = place + step * index as u32;
         }
     }
 }
@@ -168,7 +322,7 @@ mod tests {
     proptest! {
         #[test]
         fn each_window_gives_its_largest_and_the_first_of_them_gets_the_gradient(
-            h in 1..9_usize, w in 1..9_usize, kernel in 1..4_usize, stride in 1..4_usize, padding in 0..2_usize,
+            h in 1..9_usize, w in 1..40_usize, kernel in 1..6_usize, stride in 1..4_usize, padding in 0..3_usize,
         ) {
             prop_assume!(2 * padding <= kernel && kernel <= h.min(w) + 2 * padding);
             let dims = [2, 3, h, w];
@@ -199,5 +353,24 @@ mod tests {
             let found = gradients.get(&x).unwrap().flatten_all().unwrap();
             prop_assert_eq!(found.to_vec1::<f32>().unwrap(), routed);
         }
+    }
+
+    #[test]
+    fn a_number_that_is_none_wins_and_the_lowest_numbers_have_a_first() {
+        let (none, low) = (f32::NAN, f32::NEG_INFINITY);
+        let x = Tensor::new(
+            &[[[[1f32, none, low, low], [none, 9.0, low, low]]]],
+            &Device::Cpu,
+        );
+        let x = Var::from_tensor(&x.unwrap()).unwrap();
+        let y = max_pool2d(&x, 2, 2, 0).unwrap();
+        let gradient = Tensor::new(&[[[[3f32, 4.0]]]], &Device::Cpu).unwrap();
+        let routed = max_pool2d_gradient(&x, &gradient, 2, 2, 0).unwrap();
+        let numbers = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let pooled = numbers(&y);
+        assert!(pooled[0].is_nan());
+        assert_eq!(pooled[1].to_bits(), low.to_bits());
+        assert_eq!(numbers(&routed), [0.0, 3.0, 4.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+        assert!(max_pool2d_gradient(&x, &gradient, 1, 1, 0).is_err());
     }
 }
