@@ -34,6 +34,7 @@ pub mod leaderboard;
 pub mod mask;
 pub mod metrics;
 pub mod models;
+mod panics;
 pub mod pipeline;
 pub mod progress;
 pub mod reconstruct;

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 /// A module imports only from those before it.
-const ORDER: [&str; 30] = [
+const ORDER: [&str; 31] = [
     "atomic",
     "chain",
     "exit",
+    "panics",
     "progress",
     "shared",
     "registry",

@@ -245,9 +245,6 @@ pub enum ImageError {
     /// A JPEG file ends early, of which the decoder would make a picture that is partly grey.
     #[error("it ends before its end-of-image marker")]
     Truncated,
-    /// The palette of a PNG file ends within a colour.
-    #[error("its palette ends within a colour")]
-    Palette,
     /// Its header tells of more pixels than are read.
     #[error("it is {}x{} pixels, expected at most {most} in all", size[0], size[1])]
     TooLarge {
@@ -271,8 +268,8 @@ pub enum ImageError {
     #[error(transparent)]
     Annotation(Box<AnnotationError>),
     /// The decoder is not up to what is wrong with it.
-    #[error("it makes the decoder panic")]
-    Panic,
+    #[error("it makes the decoder panic: {0}")]
+    Panic(String),
 }
 
 fn quoted(names: &[impl std::fmt::Display]) -> String {

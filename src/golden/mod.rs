@@ -20,17 +20,15 @@ mod drift;
 pub use accepted::accepted;
 pub use drift::Drift;
 
+use crate::panics::caught;
 use crate::record::{CaseIdError, Number, Ordered, Record, Scale, case_path};
 use insta::Comparator;
 use insta::internals::SnapshotContents;
 use serde::Serialize;
-use std::any::Any;
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
-use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A record that does not agree with its golden.
 #[derive(Debug, thiserror::Error)]
@@ -200,7 +198,7 @@ fn assert(root: &Path, relative: &Path, text: &str) -> Result<(), Refusal> {
     let value = (name.map(String::from), text).into();
     // What the macro expands to, less its search for the workspace: it starts `cargo metadata` in every process, and
     // there may be no cargo where this runs.
-    let answer = quietly(|| {
+    let answer = caught(|| {
         insta::_macro_support::assert_snapshot(
             value,
             root.parent().unwrap_or(root),
@@ -421,34 +419,6 @@ impl Comparator for Within {
     }
 }
 
-thread_local! {
-    static QUIET: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Runs `work` and returns its result, or the message of its panic, which is not printed.
-fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let before = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if !QUIET.get() {
-                before(info);
-            }
-        }));
-    });
-    QUIET.set(true);
-    let result = panic::catch_unwind(AssertUnwindSafe(work));
-    QUIET.set(false);
-    result.map_err(|payload| panic_message(&*payload))
-}
-
-fn panic_message(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a panic without a message")
-        .to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -561,20 +531,6 @@ mod tests {
              top1 sparse        70  68.2500  -1.7500    0.5000\n\
              loss 0 a     2.000e-5      NaN      NaN  2.000e-6\n\
              pruned fc      absent     8500        -         0\n"
-        );
-    }
-
-    #[test]
-    fn panics_are_caught_with_their_message() {
-        assert_eq!(quietly(|| 3), Ok(3));
-        assert_eq!(
-            quietly(|| panic!("plain")),
-            Err::<(), _>("plain".to_owned())
-        );
-        let number = 7;
-        assert_eq!(
-            quietly(|| panic!("number {number}")),
-            Err::<(), _>("number 7".to_owned())
         );
     }
 }

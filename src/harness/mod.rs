@@ -5,7 +5,6 @@
 
 mod console;
 mod lock;
-mod panics;
 mod publish;
 mod run;
 mod signal;
@@ -23,11 +22,11 @@ pub use trial::trials;
 
 use crate::case::{Case, CaseError};
 use crate::golden::{self, GoldenError};
+use crate::panics::Panics;
 use crate::pipeline::{Allow, Engine};
 use crate::progress::Progress;
 use crate::record::{Record, Scale, Store, StoreError};
 use candle_core::Device;
-use panics::Panics;
 use rayon::ThreadPoolBuilder;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};

@@ -1,10 +1,10 @@
 //! One file to one image.
 
 use crate::data::{DataError, Image, ImageError};
+use crate::panics::caught;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use std::fs::{self, File};
 use std::io::Cursor;
-use std::panic::catch_unwind;
 use std::path::Path;
 
 /// The bytes that a file may have, and a decoder take.
@@ -16,9 +16,7 @@ const PIXELS: u64 = MEMORY / 3;
 
 /// Reads a file as red, green and blue.
 pub(in crate::data) fn decode(path: &Path) -> Result<Image, DataError> {
-    // A decoder that a damaged file drives to panic does not take all other images with it.
-    let image = catch_unwind(|| read(path)).unwrap_or(Err(ImageError::Panic));
-    image.map_err(|fault| DataError::Image {
+    read(path).map_err(|fault| DataError::Image {
         path: path.to_owned(),
         fault,
     })
@@ -30,7 +28,7 @@ pub(in crate::data) fn size(path: &Path) -> Option<[usize; 2]> {
         let reader = ImageReader::open(path).ok()?.with_guessed_format().ok()?;
         reader.into_dimensions().ok()
     };
-    let (width, height) = catch_unwind(read).ok()??;
+    let (width, height) = caught(read).ok()??;
     Some([height as usize, width as usize])
 }
 
@@ -46,13 +44,15 @@ fn read(path: &Path) -> Result<Image, ImageError> {
 
 /// Reads the bytes of a file as red, green and blue.
 pub(in crate::data) fn read_bytes(bytes: &[u8]) -> Result<Image, ImageError> {
-    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
-    if reader.format() == Some(ImageFormat::Jpeg) && !is_whole_jpeg(bytes) {
+    if image::guess_format(bytes).ok() == Some(ImageFormat::Jpeg) && !is_whole_jpeg(bytes) {
         return Err(ImageError::Truncated);
     }
-    if reader.format() == Some(ImageFormat::Png) && !has_whole_colours(bytes) {
-        return Err(ImageError::Palette);
-    }
+    // A decoder that a damaged file drives to panic does not take all other images with it.
+    caught(|| decoded(bytes)).unwrap_or_else(|told| Err(ImageError::Panic(told)))
+}
+
+fn decoded(bytes: &[u8]) -> Result<Image, ImageError> {
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
     let mut limits = Limits::default();
     limits.max_alloc = Some(MEMORY);
     reader.limits(limits.clone());
@@ -95,64 +95,17 @@ fn is_whole_jpeg(bytes: &[u8]) -> bool {
     false
 }
 
-/// Returns whether the palette of a PNG file, if it needs one, is of whole colours, three bytes each (W3C PNG, 11.2.2). libpng
-/// refuses others, and png 0.18.1 panics on them.
-fn has_whole_colours(bytes: &[u8]) -> bool {
-    let is_indexed = bytes.get(25) == Some(&3);
-    let mut rest = bytes.get(8..).unwrap_or_default();
-    while let [a, b, c, d, kind @ ..] = rest {
-        let length = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
-        if is_indexed && kind.starts_with(b"PLTE") && !length.is_multiple_of(3) {
-            return false;
-        }
-        // Its kind and its checksum have four bytes each.
-        rest = kind.get(length + 8..).unwrap_or_default();
-    }
-    true
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flate2::{Compression, Crc, write::ZlibEncoder};
-    use std::io::Write;
-
-    fn chunk(kind: [u8; 4], bytes: &[u8]) -> Vec<u8> {
-        let body = [&kind, bytes].concat();
-        let mut crc = Crc::new();
-        crc.update(&body);
-        let length = bytes.len() as u32;
-        [&length.to_be_bytes(), &body[..], &crc.sum().to_be_bytes()].concat()
-    }
-
-    /// A PNG of one pixel, the first colour of a palette of some bytes.
-    fn palette(bytes: usize) -> Vec<u8> {
-        let colours: Vec<u8> = (1..=bytes as u8).collect();
-        let mut row = ZlibEncoder::new(Vec::new(), Compression::fast());
-        row.write_all(&[0, 0]).unwrap();
-        [
-            &b"\x89PNG\r\n\x1a\n"[..],
-            &chunk(*b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, 3, 0, 0, 0]),
-            &chunk(*b"PLTE", &colours),
-            &chunk(*b"IDAT", &row.finish().unwrap()),
-            &chunk(*b"IEND", &[]),
-        ]
-        .concat()
-    }
 
     #[test]
-    fn a_palette_is_of_whole_colours() {
-        for bytes in 3..20 {
-            match read_bytes(&palette(bytes)) {
-                Ok(image) => {
-                    assert_eq!(bytes % 3, 0, "{bytes} bytes");
-                    assert_eq!(image.pixels(), [1, 2, 3]);
-                }
-                Err(error) => {
-                    assert_ne!(bytes % 3, 0, "{bytes} bytes: {error}");
-                    assert!(matches!(error, ImageError::Palette), "{error}");
-                }
-            }
+    fn a_file_that_makes_the_decoder_panic_is_one_that_cannot_be_read() {
+        // Of a palette of 49 bytes, and of samples that zune-jpeg has no room for.
+        let palette = include_bytes!("../../../fuzz/corpus/image/7780443fe0cf");
+        let samples = include_bytes!("../../../fuzz/corpus/image/f36a17b6eb0b");
+        for bytes in [&palette[..], samples] {
+            read_bytes(bytes).unwrap_err();
         }
     }
 }
