@@ -41,8 +41,8 @@ pub struct StoreError {
 /// What is wrong with a result.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreErrorKind {
-    /// The file system refuses.
-    #[error(transparent)]
+    /// It is not there, or the file system refuses.
+    #[error("it cannot be read, name what `ptsbench run --out` or `merge --out` wrote")]
     Io(#[from] io::Error),
     /// The file system refuses to take it.
     #[error("it cannot be written, make room or access for it and run again")]
